@@ -1,0 +1,1 @@
+//! styr-dns: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-local-path: see `ARCHITECTURE.md`.

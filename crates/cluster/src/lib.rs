@@ -1,0 +1,1 @@
+//! styr-cluster: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-apiserver: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-controller-manager: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-etcd: see `ARCHITECTURE.md`.

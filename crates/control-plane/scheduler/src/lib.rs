@@ -1,0 +1,1 @@
+//! styr-scheduler: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-api: see `ARCHITECTURE.md`.

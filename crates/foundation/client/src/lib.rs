@@ -1,0 +1,1 @@
+//! styr-client: see `ARCHITECTURE.md`.

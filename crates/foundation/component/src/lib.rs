@@ -1,0 +1,1 @@
+//! styr-component: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-cri: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-meta: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-pki: see `ARCHITECTURE.md`.

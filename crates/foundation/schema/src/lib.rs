@@ -1,0 +1,1 @@
+//! styr-schema: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-store: see `ARCHITECTURE.md`.

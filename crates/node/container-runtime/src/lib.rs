@@ -1,0 +1,1 @@
+//! styr-container-runtime: see `ARCHITECTURE.md`.

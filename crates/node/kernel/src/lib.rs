@@ -1,0 +1,1 @@
+//! styr-kernel: see `ARCHITECTURE.md`.

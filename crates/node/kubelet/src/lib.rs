@@ -1,0 +1,1 @@
+//! styr-kubelet: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-network: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-oci: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! styr-proxy: see `ARCHITECTURE.md`.

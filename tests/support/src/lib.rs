@@ -1,0 +1,1 @@
+//! styr-test-support: see `ARCHITECTURE.md`.
