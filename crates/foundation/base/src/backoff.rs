@@ -16,7 +16,12 @@ pub struct Backoff {
 impl Backoff {
     /// Starts at `initial` and doubles up to `max`; without jitter.
     pub const fn new(initial: Duration, max: Duration) -> Self {
-        Self { initial, max, jitter: 0.0, failures: 0 }
+        Self {
+            initial,
+            max,
+            jitter: 0.0,
+            failures: 0,
+        }
     }
 
     /// Adds up to `fraction` of each wait at random, so that many clients spread out.

@@ -43,9 +43,14 @@ impl SystemClock {
 }
 
 impl Default for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the machine"
+    )]
     fn default() -> Self {
-        Self { start: std::time::Instant::now() }
+        Self {
+            start: std::time::Instant::now(),
+        }
     }
 }
 
@@ -100,7 +105,11 @@ impl SteppedClock {
     /// The time until the next sleeper is due, if anybody waits.
     pub fn next_due(&self) -> Option<Duration> {
         let inner = self.inner.lock().expect("no holder of this lock panics");
-        inner.sleepers.keys().next().map(|(due, _)| due.saturating_sub(inner.elapsed))
+        inner
+            .sleepers
+            .keys()
+            .next()
+            .map(|(due, _)| due.saturating_sub(inner.elapsed))
     }
 }
 
@@ -112,7 +121,10 @@ impl Clock for SteppedClock {
     }
 
     fn monotonic(&self) -> Duration {
-        self.inner.lock().expect("no holder of this lock panics").elapsed
+        self.inner
+            .lock()
+            .expect("no holder of this lock panics")
+            .elapsed
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {

@@ -21,7 +21,10 @@ impl Shutdown {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let giver = shutdown.clone();
-        #[expect(clippy::disallowed_methods, reason = "lives as long as the process, owns nothing")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "lives as long as the process, owns nothing"
+        )]
         tokio::spawn(async move {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -36,7 +39,9 @@ impl Shutdown {
     /// A signal that is given with this one, but can be given alone as well.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { token: self.token.child_token() }
+        Self {
+            token: self.token.child_token(),
+        }
     }
 
     /// Gives the signal.

@@ -51,7 +51,10 @@ impl Tasks {
 
     /// Waits until all have ended, or one has failed; the others are then stopped.
     pub async fn join(self) -> Result<(), TaskError> {
-        let mut running = self.running.into_inner().expect("no holder of this lock panics");
+        let mut running = self
+            .running
+            .into_inner()
+            .expect("no holder of this lock panics");
         while let Some(ended) = running.join_next().await {
             match ended {
                 Ok(result) => result?,
@@ -64,7 +67,10 @@ impl Tasks {
 
     /// How many have not ended, or have ended without anybody having looked.
     pub fn len(&self) -> usize {
-        self.running.lock().expect("no holder of this lock panics").len()
+        self.running
+            .lock()
+            .expect("no holder of this lock panics")
+            .len()
     }
 
     /// Whether there is nothing to wait for.

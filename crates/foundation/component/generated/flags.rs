@@ -1,0 +1,1 @@
+pub(super) static FLAGS: &[(&str, &[(&str, &str, &str, &str)])] = &[];
