@@ -1,3 +1,33 @@
 //! Tasks of the project itself: setup, up, test, generate, conformance, bench.
+//!
+//! `cargo xtask up` starts a cluster that runs an application; `cargo xtask test` passes the tests.
+#![expect(clippy::print_stdout, reason = "a tool that talks to whoever runs it")]
 
-fn main() {}
+mod build;
+mod command;
+mod setup;
+mod test;
+
+use clap::Parser;
+
+/// Tasks of the project itself.
+#[derive(Debug, Parser)]
+enum Task {
+    /// Installs what the machine lacks for building and testing.
+    Setup,
+    /// Formats, lints, tests, documents; with root also the test of a whole cluster.
+    Test(test::Options),
+    /// Builds the static binary and prints where it is.
+    Build,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Task::parse() {
+        Task::Setup => setup::run(),
+        Task::Test(options) => test::run(&options),
+        Task::Build => {
+            println!("{}", build::static_binary()?.display());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Rules of the source tree that the compiler does not hold; see `tests/it`.

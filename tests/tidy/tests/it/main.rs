@@ -1,0 +1,5 @@
+//! The rules of the source tree, each a test.
+
+mod layers;
+mod sources;
+mod tree;
