@@ -5,6 +5,7 @@
 
 mod build;
 mod command;
+mod generate;
 mod setup;
 mod test;
 
@@ -17,6 +18,8 @@ enum Task {
     Setup,
     /// Formats, lints, tests, documents; with root also the test of a whole cluster.
     Test(test::Options),
+    /// Writes the checked-in tables from the facts about upstream.
+    Generate(generate::Options),
     /// Builds the static binary and prints where it is.
     Build,
 }
@@ -25,6 +28,7 @@ fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Setup => setup::run(),
         Task::Test(options) => test::run(&options),
+        Task::Generate(options) => generate::run(&options),
         Task::Build => {
             println!("{}", build::static_binary()?.display());
             Ok(())
