@@ -1,0 +1,263 @@
+//! What the server stores: one [`Registry`] per resource, over one store and one feed.
+//!
+//! A registry knows its resource in the version that is stored; handlers convert at the edge. Reads
+//! come from the watch cache, writes go to the store by compare-and-swap and come back through the
+//! feed. All resources are at one revision, [`Progress`].
+
+pub mod cache;
+pub mod call;
+mod create;
+mod delete;
+pub mod delete_options;
+pub mod entry;
+mod feed;
+mod layout;
+mod lease;
+mod metadata;
+pub mod page;
+pub mod progress;
+mod read;
+pub mod selection;
+pub mod snapshot;
+mod update;
+mod view;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde_json::Value;
+use styr_api::Kind;
+use styr_base::{SharedClock, Shutdown};
+use styr_meta::Status;
+use styr_schema::envelope;
+use styr_store::{Revision, Store};
+
+pub use call::{Aspect, Call, Hooks, Preconditions};
+pub use delete::Deleted;
+pub use delete_options::DeleteOptions;
+pub use entry::Entry;
+pub use progress::Progress;
+pub use update::Updated;
+
+use entry::Malformed;
+use lease::Leases;
+
+/// All resources.
+#[derive(Debug)]
+pub struct Resources {
+    store: Arc<dyn Store>,
+    clock: SharedClock,
+    progress: Arc<Progress>,
+    all: Vec<Arc<Registry>>,
+    by_name: HashMap<(String, String), usize>,
+    /// Storage prefix (`pods`, `services/specs`) to index.
+    by_prefix: HashMap<Vec<u8>, usize>,
+}
+
+/// One resource as it is stored.
+pub struct Registry {
+    /// The version in which it is stored.
+    pub kind: Arc<Kind>,
+    /// All versions in which it is served.
+    versions: Vec<Arc<Kind>>,
+    pub cache: cache::Cache,
+    store: Arc<dyn Store>,
+    clock: SharedClock,
+    progress: Arc<Progress>,
+    leases: Option<Leases>,
+    hooks: OnceLock<Arc<dyn Hooks>>,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Registry").field(&self.kind.plural).finish()
+    }
+}
+
+impl Resources {
+    /// Registers all kinds that are stored. `event_ttl_seconds` is how long events are kept.
+    pub fn new(
+        kinds: &[Arc<Kind>],
+        store: &Arc<dyn Store>,
+        clock: &SharedClock,
+        event_ttl_seconds: i64,
+    ) -> Arc<Self> {
+        let progress = Arc::new(Progress::new(Arc::clone(clock)));
+        let mut resources = Self {
+            store: Arc::clone(store),
+            clock: Arc::clone(clock),
+            progress: Arc::clone(&progress),
+            all: Vec::new(),
+            by_name: HashMap::new(),
+            by_prefix: HashMap::new(),
+        };
+        for kind in kinds.iter().filter(|kind| is_storage_version(kind)) {
+            let same = |it: &&Arc<Kind>| it.storage_prefix == kind.storage_prefix;
+            let versions: Vec<_> = kinds.iter().filter(same).cloned().collect();
+            let index = resources.all.len();
+            for version in &versions {
+                let name = (version.group.clone(), version.plural.clone());
+                resources.by_name.insert(name, index);
+            }
+            let prefix = kind.storage_prefix.trim_start_matches("/registry/");
+            resources.by_prefix.insert(prefix.as_bytes().to_vec(), index);
+            let is_event = kind.group.is_empty() && kind.plural == "events";
+            resources.all.push(Arc::new(Registry {
+                kind: Arc::clone(kind),
+                versions,
+                cache: cache::Cache::new(Arc::clone(clock)),
+                store: Arc::clone(store),
+                clock: Arc::clone(clock),
+                progress: Arc::clone(&progress),
+                leases: is_event.then(|| Leases::new(event_ttl_seconds)),
+                hooks: OnceLock::new(),
+            }));
+        }
+        Arc::new(resources)
+    }
+
+    /// Fills and follows; ends with `shutdown`.
+    pub async fn run(self: Arc<Self>, shutdown: Shutdown) {
+        feed::run(self, shutdown).await;
+    }
+
+    pub fn get(&self, group: &str, plural: &str) -> Option<&Arc<Registry>> {
+        let index = self.by_name.get(&(group.to_owned(), plural.to_owned()))?;
+        Some(&self.all[*index])
+    }
+
+    /// A resource that the server itself needs.
+    pub fn builtin(&self, group: &str, plural: &str) -> &Arc<Registry> {
+        self.get(group, plural).expect("the table of kinds has it")
+    }
+
+    pub fn all(&self) -> &[Arc<Registry>] {
+        &self.all
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    /// The resource of a key and what remains of the key: `namespace/name` or `name`.
+    fn route<'a>(&self, key: &'a [u8]) -> Option<(usize, &'a str)> {
+        let rest = key.strip_prefix(b"/registry/")?;
+        let mut slashes = rest.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        let first = slashes.next()?.0;
+        let second = slashes.next().map(|(at, _)| at);
+        let found = second
+            .and_then(|at| self.by_prefix.get(&rest[..at]).map(|index| (*index, at)))
+            .or_else(|| self.by_prefix.get(&rest[..first]).map(|index| (*index, first)));
+        let (index, at) = found?;
+        Some((index, std::str::from_utf8(&rest[at + 1..]).ok()?))
+    }
+}
+
+fn is_storage_version(kind: &Kind) -> bool {
+    !kind.storage_prefix.is_empty()
+        && kind.storage_version.0 == kind.group
+        && kind.storage_version.1 == kind.version
+}
+
+impl Registry {
+    /// Sets what else happens on writes of this resource; at most once.
+    pub fn set_hooks(&self, hooks: Arc<dyn Hooks>) {
+        assert!(self.hooks.set(hooks).is_ok(), "a resource has one set of hooks");
+    }
+
+    /// The resource in the named version.
+    pub fn version(&self, group: &str, version: &str) -> Option<&Arc<Kind>> {
+        self.versions.iter().find(|kind| kind.group == group && kind.version == version)
+    }
+
+    /// `namespace/name` or `name`.
+    pub fn key(&self, namespace: &str, name: &str) -> String {
+        if self.kind.namespaced { format!("{namespace}/{name}") } else { name.to_owned() }
+    }
+
+    fn store_key(&self, key: &str) -> Bytes {
+        Bytes::from(format!("{}/{key}", self.kind.storage_prefix))
+    }
+
+    /// The canonical bytes of an object.
+    fn encode(&self, object: &mut Value) -> Bytes {
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("resourceVersion");
+        }
+        let mut out = Vec::with_capacity(1024);
+        self.kind.shape.encode_json(object, &mut out);
+        Bytes::from(out)
+    }
+
+    /// Reads a value of the store: our own JSON as it is; JSON of another form or version and
+    /// upstream's protobuf by decoding.
+    fn read_stored(&self, key: &str, value: &Bytes, revision: Revision) -> Result<Entry, Malformed> {
+        let malformed = |reason: String| Malformed { key: key.to_owned(), reason };
+        if value.first() == Some(&b'{') && self.is_of_storage_version(value) {
+            let trimmed = value.slice(..value.trim_ascii_end().len());
+            if let Some(entry) = Entry::new(key, trimmed, revision) {
+                return Ok(entry);
+            }
+        }
+        let (kind, mut object) = if value.starts_with(b"k8s\0") {
+            let wrapped = envelope::unwrap(value).map_err(|it| malformed(it.to_string()))?;
+            let kind = self.kind_of(&wrapped.api_version).ok_or_else(|| {
+                malformed(format!("unknown version {}", wrapped.api_version))
+            })?;
+            let object = kind
+                .shape
+                .decode_protobuf(&wrapped.raw)
+                .map_err(|it| malformed(it.to_string()))?;
+            (kind, object)
+        } else {
+            let object: Value =
+                serde_json::from_slice(value).map_err(|it| malformed(it.to_string()))?;
+            let version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
+            let kind = self
+                .kind_of(&version)
+                .ok_or_else(|| malformed(format!("unknown version {version}")))?;
+            (kind, object)
+        };
+        kind.rules.to_storage(&mut object);
+        self.set_type(&mut object);
+        let json = self.encode(&mut object);
+        Entry::new(key, json, revision).ok_or_else(|| malformed("it has no name".to_owned()))
+    }
+
+    fn is_of_storage_version(&self, json: &[u8]) -> bool {
+        let start = format!(
+            "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",",
+            self.kind.kind,
+            api_version(&self.kind)
+        );
+        json.starts_with(start.as_bytes())
+    }
+
+    fn kind_of(&self, version: &str) -> Option<&Arc<Kind>> {
+        self.versions.iter().find(|kind| api_version(kind) == version)
+    }
+
+    /// Writes kind and apiVersion of the stored version into an object.
+    pub(crate) fn set_type(&self, object: &mut Value) {
+        object["kind"] = Value::String(self.kind.kind.clone());
+        object["apiVersion"] = Value::String(api_version(&self.kind));
+    }
+
+    fn unavailable(error: &styr_store::StoreError) -> Status {
+        crate::status::store(error)
+    }
+}
+
+/// `v1`, `apps/v1`.
+pub fn api_version(kind: &Kind) -> String {
+    if kind.group.is_empty() {
+        kind.version.clone()
+    } else {
+        format!("{}/{}", kind.group, kind.version)
+    }
+}

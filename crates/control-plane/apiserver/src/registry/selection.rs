@@ -1,0 +1,92 @@
+//! Label and field selectors, over what an entry has extracted.
+
+use styr_api::Kind;
+use styr_meta::Status;
+use styr_meta::{fields, labels};
+
+use super::entry::Entry;
+use crate::status;
+
+const COMMON: [&str; 2] = ["metadata.name", "metadata.namespace"];
+
+/// Which objects of a resource.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    labels: Option<labels::Selector>,
+    fields: Vec<FieldTerm>,
+}
+
+#[derive(Debug, Clone)]
+struct FieldTerm {
+    field: String,
+    value: String,
+    /// `!=` instead of `=`.
+    is_negated: bool,
+}
+
+impl Selection {
+    /// Parses both selectors; fields that the kind does not offer are an error.
+    pub fn parse(kind: &Kind, label_text: &str, field_text: &str) -> Result<Self, Status> {
+        let labels = match label_text {
+            "" => None,
+            text => Some(labels::Selector::parse(text).map_err(|error| {
+                status::bad_request(&format!("unable to parse requirement: {error}"))
+            })?),
+        };
+        let parsed = fields::Selector::parse(field_text)
+            .map_err(|error| status::bad_request(&error.to_string()))?;
+        let mut fields = Vec::new();
+        for requirement in parsed.requirements() {
+            let named = requirement.field.as_str();
+            let field = kind.field_selector_aliases.get(named).map_or(named, String::as_str);
+            if !kind.field_selectors.iter().any(|it| it == field) && !COMMON.contains(&field) {
+                return Err(status::bad_request(&unknown_field(kind, named)));
+            }
+            fields.push(FieldTerm {
+                field: field.to_owned(),
+                value: requirement.value.clone(),
+                is_negated: requirement.negated,
+            });
+        }
+        Ok(Self { labels, fields })
+    }
+
+    pub fn is_everything(&self) -> bool {
+        self.labels.is_none() && self.fields.is_empty()
+    }
+
+    /// The one name that can match, if the selector says so.
+    pub fn exact_name(&self) -> Option<&str> {
+        let names = |term: &&FieldTerm| term.field == "metadata.name" && !term.is_negated;
+        self.fields.iter().find(names).map(|term| term.value.as_str())
+    }
+
+    /// Whether an object of `kind` (as stored) is selected.
+    pub fn matches(&self, entry: &Entry, kind: &Kind) -> bool {
+        self.fields.iter().all(|term| term.matches(entry, kind))
+            && self.labels.as_ref().is_none_or(|it| it.matches(entry.labels()))
+    }
+}
+
+impl FieldTerm {
+    fn matches(&self, entry: &Entry, kind: &Kind) -> bool {
+        let value = match self.field.as_str() {
+            "metadata.name" => entry.name(),
+            "metadata.namespace" => entry.namespace(),
+            field => entry.fields(kind).get(field).map_or("", String::as_str),
+        };
+        (value == self.value) != self.is_negated
+    }
+}
+
+fn unknown_field(kind: &Kind, field: &str) -> String {
+    let has_own = kind.field_selectors.iter().any(|it| !COMMON.contains(&it.as_str()));
+    if has_own || kind.group.is_empty() {
+        format!("field label not supported: {field}")
+    } else {
+        format!(
+            "\"{field}\" is not a known field selector: only \"metadata.name\", \
+             \"metadata.namespace\""
+        )
+    }
+}

@@ -1,0 +1,379 @@
+//! Answers: stored bytes as they are where that is possible, encoded trees where it is not.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, WARNING};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use styr_meta::Status;
+use styr_schema::envelope;
+
+use crate::body::{Body, Response};
+use crate::handlers::{Page, Scope};
+use crate::negotiation::{self, Encoding, Form, MetaVersion, View};
+use crate::query::Query;
+use crate::registry::{Entry, api_version};
+use crate::table::{self, IncludeObject};
+use crate::{gzip, pretty, shapes};
+
+/// Bytes of one chunk of a streamed list.
+const CHUNK: usize = 128 << 10;
+
+/// An answer with the headers that all have.
+pub fn with_body(code: StatusCode, body: Body) -> Response {
+    let mut answer = http::Response::new(body);
+    *answer.status_mut() = code;
+    let value = HeaderValue::from_static("no-cache, private");
+    answer.headers_mut().insert(CACHE_CONTROL, value);
+    answer
+}
+
+fn typed(code: StatusCode, encoding: Encoding, bytes: Vec<u8>) -> Response {
+    let mut answer = with_body(code, Body::full(bytes));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media(encoding)));
+    answer
+}
+
+fn media(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Json => negotiation::JSON,
+        Encoding::Yaml => negotiation::YAML,
+        Encoding::Protobuf => negotiation::PROTOBUF,
+    }
+}
+
+/// One object.
+pub fn object(
+    scope: &Scope,
+    entry: &Entry,
+    form: Form,
+    (code, now, query): (StatusCode, Timestamp, &Query),
+) -> Result<Response, Status> {
+    let mut out = Vec::with_capacity(entry.json_len());
+    if form.view == View::Whole && scope.is_stored_version() && form.encoding == Encoding::Json {
+        entry.write_json(&mut out);
+        if form.pretty {
+            out = pretty::indent(&out);
+        } else {
+            out.push(b'\n');
+        }
+    } else if form.view == View::Whole
+        && scope.is_stored_version()
+        && form.encoding == Encoding::Protobuf
+    {
+        let message = entry.protobuf(&scope.kind);
+        envelope::wrap(&api_version(&scope.kind), &scope.kind.kind, &message, &mut out);
+    } else {
+        let view = viewed(scope, entry, form.view, (IncludeObject::of(query), now));
+        encode(scope, &view, form, &mut out);
+    }
+    Ok(typed(code, form.encoding, out))
+}
+
+/// An entry in the version of the request, as the reader wants to see it.
+pub fn viewed(
+    scope: &Scope,
+    entry: &Entry,
+    view: View,
+    (include, now): (IncludeObject, Timestamp),
+) -> Value {
+    let mut value = entry.value();
+    if !scope.is_stored_version() {
+        scope.kind.rules.from_storage(&mut value);
+        value["kind"] = scope.kind.kind.clone().into();
+        value["apiVersion"] = api_version(&scope.kind).into();
+    }
+    match view {
+        View::Whole => value,
+        View::Metadata(version) => partial(value, version),
+        View::Table(version) => {
+            let revision = entry.revision();
+            table::of(scope, vec![value], (version, include, now), json!({
+                "resourceVersion": revision.to_string(),
+            }))
+        }
+    }
+}
+
+/// The metadata alone.
+pub fn partial(mut value: Value, version: MetaVersion) -> Value {
+    json!({
+        "kind": "PartialObjectMetadata",
+        "apiVersion": version.api_version(),
+        "metadata": value["metadata"].take(),
+    })
+}
+
+/// Encodes a tree of the scope's kind, or a view of it.
+pub fn encode(scope: &Scope, value: &Value, form: Form, out: &mut Vec<u8>) {
+    let kind = value["kind"].as_str().unwrap_or("");
+    let shape = match form.view {
+        View::Whole => scope.kind.shape.clone(),
+        View::Table(_) => shapes::meta("Table"),
+        View::Metadata(_) => shapes::meta(kind),
+    };
+    encode_shaped(&shape, value, form, out);
+}
+
+/// Encodes any tree by its shape; the tree says what it is.
+pub fn encode_shaped(shape: &styr_schema::Shape, value: &Value, form: Form, out: &mut Vec<u8>) {
+    let text = |field: &str| value[field].as_str().unwrap_or("");
+    match form.encoding {
+        Encoding::Json => {
+            let mut json = Vec::new();
+            shape.encode_json(value, &mut json);
+            if form.pretty {
+                out.extend_from_slice(&pretty::indent(&json));
+            } else {
+                out.append(&mut json);
+                out.push(b'\n');
+            }
+        }
+        Encoding::Yaml => {
+            let mut json = Vec::new();
+            shape.encode_json(value, &mut json);
+            out.extend_from_slice(pretty::yaml(&json).as_bytes());
+        }
+        Encoding::Protobuf => {
+            let mut message = Vec::new();
+            shape.encode_protobuf(value, &mut message);
+            envelope::wrap(text("apiVersion"), text("kind"), &message, out);
+        }
+    }
+}
+
+/// A document of a create-only kind, or another that is not stored.
+pub fn document(
+    shape: &styr_schema::Shape,
+    value: &Value,
+    form: Form,
+    code: StatusCode,
+) -> Response {
+    let mut out = Vec::new();
+    encode_shaped(shape, value, form, &mut out);
+    typed(code, form.encoding, out)
+}
+
+/// A list. JSON in the stored version is spliced together while it is sent.
+pub fn list(
+    scope: &Scope,
+    page: Page,
+    form: Form,
+    (now, query, headers): (Timestamp, &Query, &HeaderMap),
+) -> Result<Response, Status> {
+    let is_plain = form.view == View::Whole && scope.is_stored_version() && !form.pretty;
+    let mut answer = match form.encoding {
+        Encoding::Json if is_plain => with_body(StatusCode::OK, json_list(scope, page)),
+        Encoding::Protobuf if is_plain => {
+            with_body(StatusCode::OK, protobuf_list(scope, &page))
+        }
+        _ => {
+            let tree = list_tree(scope, &page, form.view, (IncludeObject::of(query), now));
+            let mut out = Vec::new();
+            let shape = match form.view {
+                View::Whole => shapes::list_of(&scope.kind),
+                View::Table(_) => shapes::meta("Table"),
+                View::Metadata(_) => shapes::meta("PartialObjectMetadataList"),
+            };
+            encode_shaped(&shape, &tree, form, &mut out);
+            with_body(StatusCode::OK, Body::full(out))
+        }
+    };
+    let media = HeaderValue::from_static(media(form.encoding));
+    answer.headers_mut().insert(CONTENT_TYPE, media);
+    Ok(gzip::compress_large(answer, headers))
+}
+
+fn list_meta(page: &Page) -> Value {
+    let mut metadata = json!({ "resourceVersion": page.revision.to_string() });
+    if !page.next.is_empty() {
+        metadata["continue"] = page.next.clone().into();
+    }
+    if let Some(remaining) = page.remaining {
+        metadata["remainingItemCount"] = remaining.into();
+    }
+    metadata
+}
+
+/// `metadata` of a list in the order of upstream's struct.
+fn list_meta_json(page: &Page) -> String {
+    let mut text = format!("{{\"resourceVersion\":\"{}\"", page.revision);
+    if !page.next.is_empty() {
+        text.push_str(&format!(",\"continue\":\"{}\"", page.next));
+    }
+    if let Some(remaining) = page.remaining {
+        text.push_str(&format!(",\"remainingItemCount\":{remaining}"));
+    }
+    text.push('}');
+    text
+}
+
+fn json_list(scope: &Scope, page: Page) -> Body {
+    let head = format!(
+        "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",\"metadata\":{},\"items\":[",
+        scope.kind.list_kind,
+        api_version(&scope.kind),
+        list_meta_json(&page)
+    );
+    let size: usize = page.items.iter().map(|entry| entry.json_len()).sum();
+    let mut chunks = ListChunks { head: head.into_bytes(), items: page.items.into_iter(), first: true };
+    if size <= CHUNK {
+        return Body::full(chunks.next().unwrap_or_default());
+    }
+    Body::stream(futures::stream::iter(chunks))
+}
+
+/// Pieces of a list, each about [`CHUNK`] long.
+struct ListChunks {
+    /// What comes before the first item; taken with the first chunk.
+    head: Vec<u8>,
+    items: std::vec::IntoIter<Arc<Entry>>,
+    first: bool,
+}
+
+impl Iterator for ListChunks {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        if self.head.is_empty() && !self.first && self.items.len() == 0 {
+            return None;
+        }
+        let mut chunk = std::mem::take(&mut self.head);
+        while chunk.len() < CHUNK
+            && let Some(entry) = self.items.next()
+        {
+            if !std::mem::take(&mut self.first) {
+                chunk.push(b',');
+            }
+            entry.write_item(&mut chunk);
+        }
+        if self.items.len() == 0 {
+            self.first = false;
+            chunk.extend_from_slice(b"]}\n");
+        }
+        Some(Bytes::from(chunk))
+    }
+}
+
+/// `PodList { metadata = 1, items = 2 }` within the envelope, all lengths known beforehand.
+fn protobuf_list(scope: &Scope, page: &Page) -> Body {
+    let mut metadata = Vec::new();
+    shapes::meta("ListMeta").encode_protobuf(&list_meta(page), &mut metadata);
+    let mut message = Vec::new();
+    message.push(0x0a);
+    varint(&mut message, metadata.len());
+    message.append(&mut metadata);
+    for entry in &page.items {
+        let item = entry.protobuf(&scope.kind);
+        message.push(0x12);
+        varint(&mut message, item.len());
+        message.extend_from_slice(&item);
+    }
+    let mut out = Vec::with_capacity(message.len() + 64);
+    envelope::wrap(&api_version(&scope.kind), &scope.kind.list_kind, &message, &mut out);
+    Body::full(out)
+}
+
+/// Appends a length as protobuf writes it.
+pub fn varint(out: &mut Vec<u8>, mut number: usize) {
+    while number >= 0x80 {
+        out.push(u8::try_from(number & 0x7f).expect("seven bits") | 0x80);
+        number >>= 7;
+    }
+    out.push(u8::try_from(number).expect("seven bits"));
+}
+
+fn list_tree(
+    scope: &Scope,
+    page: &Page,
+    view: View,
+    (include, now): (IncludeObject, Timestamp),
+) -> Value {
+    let items: Vec<Value> = page
+        .items
+        .iter()
+        .map(|entry| viewed(scope, entry, View::Whole, (include, now)))
+        .collect();
+    match view {
+        View::Table(version) => table::of(scope, items, (version, include, now), list_meta(page)),
+        View::Metadata(version) => json!({
+            "kind": "PartialObjectMetadataList",
+            "apiVersion": version.api_version(),
+            "metadata": list_meta(page),
+            "items": items.into_iter().map(|it| partial(it, version)).collect::<Vec<_>>(),
+        }),
+        View::Whole => {
+            let bare = |mut item: Value| {
+                let fields = item.as_object_mut().expect("an object");
+                fields.remove("kind");
+                fields.remove("apiVersion");
+                item
+            };
+            json!({
+                "kind": scope.kind.list_kind,
+                "apiVersion": api_version(&scope.kind),
+                "metadata": list_meta(page),
+                "items": items.into_iter().map(bare).collect::<Vec<_>>(),
+            })
+        }
+    }
+}
+
+/// A Status that says that all went well.
+pub fn success(details: Value, code: StatusCode, form: Form) -> Response {
+    let value = json!({
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": details,
+    });
+    let form = Form { view: View::Whole, ..form };
+    document(&shapes::meta("Status"), &value, form, code)
+}
+
+/// A refusal.
+pub fn refused(status: &Status, form: Form) -> Response {
+    let mut out = Vec::new();
+    encode_status(status, form, &mut out);
+    let code = crate::status::code(status);
+    let mut answer = typed(code, form.encoding, out);
+    if let Some(seconds) = crate::status::retry_after(status) {
+        answer.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+    }
+    answer
+}
+
+pub fn encode_status(status: &Status, form: Form, out: &mut Vec<u8>) {
+    let value = crate::status::tree(status);
+    encode_shaped(&shapes::meta("Status"), &value, form, out);
+}
+
+/// Adds `Warning` headers.
+pub fn with_warnings(mut answer: Response, warnings: &[String]) -> Response {
+    for warning in warnings {
+        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " ");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            answer.headers_mut().append(WARNING, value);
+        }
+    }
+    answer
+}
+
+/// Plain text.
+pub fn text(code: StatusCode, text: impl Into<Bytes>) -> Response {
+    let mut answer = with_body(code, Body::full(text));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    answer
+}
+
+/// A JSON document that is there already.
+pub fn json_bytes(code: StatusCode, json: impl Into<Bytes>) -> Response {
+    let mut answer = with_body(code, Body::full(json));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(negotiation::JSON));
+    answer
+}

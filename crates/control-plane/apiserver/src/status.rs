@@ -1,0 +1,250 @@
+//! Every refusal of the server in upstream's words; handlers make none by themselves.
+
+use http::StatusCode;
+use serde_json::Value;
+use styr_api::Kind;
+use styr_meta::{FieldError, GroupKind, GroupResource, Status, StatusCause, StatusDetails};
+use styr_store::{Revision, StoreError};
+
+use crate::negotiation::NotAcceptable;
+use crate::request::RequestInfo;
+
+/// Why a writer with an old version is refused.
+pub const MODIFIED: &str = "the object has been modified; please apply your changes to the latest \
+                            version and try again";
+
+const CONTINUE_EXPIRED: &str =
+    "The provided continue parameter is too old to display a consistent list result. You can \
+     start a new list without the continue parameter, or use the continue token in this response \
+     to retrieve the remainder of the results. Continuing with the provided token results in an \
+     inconsistent list - objects that were created, modified, or deleted between the time the \
+     first chunk was returned and now may show up in the list.";
+
+pub fn resource(kind: &Kind) -> GroupResource {
+    (kind.group.as_str(), kind.plural.as_str()).into()
+}
+
+fn group_kind(kind: &Kind) -> GroupKind {
+    (kind.group.as_str(), kind.kind.as_str()).into()
+}
+
+pub fn not_found(kind: &Kind, name: &str) -> Status {
+    Status::not_found(resource(kind), name)
+}
+
+pub fn already_exists(kind: &Kind, name: &str) -> Status {
+    Status::already_exists(resource(kind), name)
+}
+
+pub fn generated_name_conflict(kind: &Kind, refused: &Status) -> Status {
+    let name = refused.details.as_ref().map_or("", |details| details.name.as_str());
+    Status::generate_name_conflict(resource(kind), name)
+}
+
+pub fn conflict(kind: &Kind, name: &str, why: &str) -> Status {
+    Status::conflict(resource(kind), name, why)
+}
+
+/// Some of upstream's conflicts name the kind where the resource belongs.
+pub fn conflict_of_kind(kind: &Kind, name: &str, why: &str) -> Status {
+    Status::conflict((kind.group.as_str(), kind.kind.as_str()), name, why)
+}
+
+pub fn invalid(kind: &Kind, name: &str, problems: Vec<FieldError>) -> Status {
+    Status::invalid(group_kind(kind), name, problems)
+}
+
+pub fn invalid_options(kind: &str, problems: Vec<FieldError>) -> Status {
+    Status::invalid(("meta.k8s.io", kind), "", problems)
+}
+
+pub fn version_required(kind: &Kind, name: &str) -> Status {
+    let field = "metadata.resourceVersion";
+    let problem = FieldError::invalid(field, 0, "must be specified for an update");
+    Status::invalid((kind.group.as_str(), kind.plural.as_str()), name, vec![problem])
+}
+
+pub fn invalid_resource_version(kind: &Kind, name: &str, text: &str) -> Status {
+    let why = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
+    let problem = FieldError::invalid("resourceVersion", text, why);
+    Status::invalid((kind.group.as_str(), kind.plural.as_str()), name, vec![problem])
+}
+
+pub fn bad_request(message: &str) -> Status {
+    Status::bad_request(message)
+}
+
+pub fn internal(why: &str) -> Status {
+    Status::internal(why)
+}
+
+pub fn not_implemented(what: &str) -> Status {
+    Status::not_implemented(what)
+}
+
+pub fn shutting_down() -> Status {
+    Status::service_unavailable("the server is shutting down")
+}
+
+pub fn too_many_requests() -> Status {
+    Status::too_many_requests("Too many requests, please try again later.", 1)
+}
+
+pub fn expired(message: &str) -> Status {
+    Status::expired(message)
+}
+
+pub fn is_already_exists(status: &Status) -> bool {
+    status.is("AlreadyExists")
+}
+
+pub fn is_not_found(status: &Status) -> bool {
+    status.is("NotFound")
+}
+
+pub fn is_expired(status: &Status) -> bool {
+    status.is("Expired")
+}
+
+/// A list whose revision is gone, with the token by which it can be continued nevertheless.
+pub fn continue_expired(token: &str) -> Value {
+    let mut value = tree(&Status::expired(CONTINUE_EXPIRED));
+    value["metadata"]["continue"] = token.into();
+    value
+}
+
+/// A revision that the store has not reached.
+pub fn too_large_resource_version(wanted: Revision, current: Revision) -> Status {
+    let message = format!("Too large resource version: {wanted}, current: {current}");
+    let mut status = Status::timeout(message, 1);
+    let cause = StatusCause {
+        reason: "ResourceVersionTooLarge".to_owned(),
+        message: "Too large resource version".to_owned(),
+        ..StatusCause::default()
+    };
+    status.details.get_or_insert_default().causes.push(cause);
+    status
+}
+
+/// What the store refused, where no handler knows better.
+pub fn store(error: &StoreError) -> Status {
+    match error {
+        StoreError::Compacted { .. } => {
+            Status::expired("The resourceVersion for the provided list is too old.")
+        }
+        StoreError::TooLarge { .. } => Status::too_large(error),
+        StoreError::Future { .. } => Status::timeout(error, 1),
+        _ => Status::internal(error),
+    }
+}
+
+pub fn not_acceptable(NotAcceptable(known): NotAcceptable) -> Status {
+    let message = format!("only the following media types are accepted: {}", known.join(", "));
+    Status::not_acceptable(message)
+}
+
+pub fn unsupported_media_type(_media: &str, known: &[&str]) -> Status {
+    Status::unsupported_media_type(format!(
+        "the body of the request was in an unknown format - accepted media types include: {}",
+        known.join(", ")
+    ))
+}
+
+pub fn body_too_large(limit: usize) -> Status {
+    Status::too_large(format!("limit is {limit}"))
+}
+
+pub fn undecodable(kind: &str, version: &str, reason: &str) -> Status {
+    Status::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {kind}: {reason}"
+    ))
+}
+
+/// A body of another kind than the path says.
+pub fn wrong_kind((api_version, kind): (&str, &str), (_, wanted): (&str, &str)) -> Status {
+    let version = api_version.rsplit('/').next().unwrap_or("");
+    Status::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {wanted}: converting ({api_version}.\
+         {kind}) to ({wanted}): unknown conversion"
+    ))
+}
+
+pub fn name_mismatch(given: &str, wanted: &str) -> Status {
+    if given.is_empty() {
+        return Status::bad_request(format!(
+            "the name of the object ({wanted} based on URL) was undeterminable: name must be \
+             provided"
+        ));
+    }
+    Status::bad_request(format!(
+        "the name of the object ({given}) does not match the name on the URL ({wanted})"
+    ))
+}
+
+pub fn method_not_allowed(kind: &Kind, verb: &str) -> Status {
+    Status::method_not_supported(resource(kind), verb)
+}
+
+/// What upstream's mux says of a method that a path does not have.
+pub fn no_such_method() -> Status {
+    Status::failure(
+        405,
+        "MethodNotAllowed",
+        "the server does not allow this method on the requested resource",
+    )
+    .with_details(StatusDetails::default())
+}
+
+pub fn unpatchable(kind: &Kind, why: &str) -> Status {
+    let problem = FieldError::invalid("patch", why, why);
+    invalid(kind, "", vec![problem])
+}
+
+/// A patch that does not fit the object.
+pub fn unprocessable(why: &str) -> Status {
+    let message = format!("the server rejected our request due to an error in our request: {why}");
+    Status::failure(422, "Invalid", message).with_details(StatusDetails::default())
+}
+
+/// What an unauthorized request is told.
+pub fn forbidden(user: &str, info: &RequestInfo, reason: &str) -> Status {
+    if !info.is_resource {
+        let mut why = format!("User {user:?} cannot {} path {:?}", info.verb, info.path);
+        if !reason.is_empty() {
+            why = format!("{why}: {reason}");
+        }
+        return Status::forbidden(("", ""), "", why).with_details(StatusDetails::default());
+    }
+    let mut full = info.resource.clone();
+    if !info.subresource.is_empty() {
+        full = format!("{full}/{}", info.subresource);
+    }
+    let place = if info.namespace.is_empty() {
+        "at the cluster scope".to_owned()
+    } else {
+        format!("in the namespace {:?}", info.namespace)
+    };
+    let mut why = format!(
+        "User {user:?} cannot {} resource {full:?} in API group {:?} {place}",
+        info.verb, info.group
+    );
+    if !reason.is_empty() {
+        why = format!("{why}: {reason}");
+    }
+    let resource = (info.group.as_str(), info.resource.as_str());
+    Status::forbidden(resource, &info.name, why)
+}
+
+pub fn code(status: &Status) -> StatusCode {
+    StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+pub fn retry_after(status: &Status) -> Option<u32> {
+    let seconds = status.details.as_ref()?.retry_after_seconds;
+    u32::try_from(seconds).ok().filter(|seconds| *seconds > 0)
+}
+
+/// The whole object.
+pub fn tree(status: &Status) -> Value {
+    status.to_value()
+}
