@@ -47,6 +47,12 @@ impl NetlinkError {
         }
     }
 
+    /// There is no link of that name, where there had to be one.
+    pub fn missing_link(name: &str) -> Self {
+        let missing = io::Error::from_raw_os_error(libc::ENODEV);
+        Self::new(format!("find link {name}"), missing)
+    }
+
     /// Adds what the kernel said beyond the number.
     pub(crate) fn explained(self, explanation: String) -> Self {
         Self {
