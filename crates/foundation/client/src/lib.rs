@@ -14,6 +14,10 @@ mod requests;
 mod store;
 mod subscription;
 
+pub mod controller;
+pub mod events;
+pub mod expectations;
+pub mod leader_election;
 pub mod work_queue;
 
 pub use address::Address;
