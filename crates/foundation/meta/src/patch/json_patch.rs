@@ -8,9 +8,11 @@ use super::PatchError;
 const OPERATIONS_MAX: usize = 10_000;
 
 /// Applies a JSON patch; the target is unchanged if it fails.
-pub fn json_patch(target: &Value, patch: &[u8]) -> Result<Value, PatchError> {
-    let operations: Vec<Value> = serde_json::from_slice(patch)
-        .map_err(|error| PatchError::Malformed(format!("error decoding patch: {error}")))?;
+pub fn json_patch(target: &Value, patch: &Value) -> Result<Value, PatchError> {
+    let Some(operations) = patch.as_array() else {
+        let text = "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch";
+        return Err(PatchError::Malformed(text.to_owned()));
+    };
     if operations.len() > OPERATIONS_MAX {
         let count = operations.len();
         return Err(PatchError::Malformed(format!(
@@ -24,12 +26,12 @@ pub fn json_patch(target: &Value, patch: &[u8]) -> Result<Value, PatchError> {
     Ok(out)
 }
 
-fn apply(target: &mut Value, operation: Value) -> Result<(), PatchError> {
+fn apply(target: &mut Value, operation: &Value) -> Result<(), PatchError> {
     let path = operation["path"].as_str().unwrap_or_default().to_owned();
     let name = operation["op"].as_str().unwrap_or_default().to_owned();
     // Upstream's library lets a missing value of `test` stand for null, and takes a missing
     // target of `remove` as an error.
-    let parsed: json_patch::PatchOperation = serde_json::from_value(operation)
+    let parsed: json_patch::PatchOperation = serde_json::from_value(operation.clone())
         .map_err(|error| PatchError::Malformed(format!("error decoding patch: {error}")))?;
     json_patch::patch(target, std::slice::from_ref(&parsed)).map_err(|error| {
         let text = match name.as_str() {

@@ -2,8 +2,19 @@
 
 use serde_json::{Map, Value};
 
-/// Applies a merge patch.
-pub fn merge_patch(target: &mut Value, patch: &Value) {
+use super::PatchError;
+
+/// Applies a merge patch, which must be an object.
+pub fn merge_patch(target: &Value, patch: &Value) -> Result<Value, PatchError> {
+    if !patch.is_object() {
+        return Err(PatchError::Malformed("Invalid JSON Patch".to_owned()));
+    }
+    let mut out = target.clone();
+    merge(&mut out, patch);
+    Ok(out)
+}
+
+fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;
@@ -16,7 +27,7 @@ pub fn merge_patch(target: &mut Value, patch: &Value) {
         if value.is_null() {
             target.remove(key);
         } else {
-            merge_patch(target.entry(key.as_str()).or_insert(Value::Null), value);
+            merge(target.entry(key.as_str()).or_insert(Value::Null), value);
         }
     }
 }

@@ -1,0 +1,4 @@
+//! The schema as its users see it.
+
+mod recorded;
+mod texts;
