@@ -14,11 +14,17 @@ const NETWORK_HEALTH_PORT: u16 = 10_261;
 
 /// One file per addon; a name is a place in the order.
 const ADDONS: [(&str, &str); 5] = [
-    ("10-bootstrap", include_str!("addons/yaml/10-bootstrap.yaml")),
+    (
+        "10-bootstrap",
+        include_str!("addons/yaml/10-bootstrap.yaml"),
+    ),
     ("20-network", include_str!("addons/yaml/20-network.yaml")),
     ("30-proxy", include_str!("addons/yaml/30-proxy.yaml")),
     ("40-dns", include_str!("addons/yaml/40-dns.yaml")),
-    ("50-local-path", include_str!("addons/yaml/50-local-path.yaml")),
+    (
+        "50-local-path",
+        include_str!("addons/yaml/50-local-path.yaml"),
+    ),
 ];
 
 /// What the addons need to know besides the configuration.

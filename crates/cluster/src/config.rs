@@ -215,15 +215,21 @@ struct Networking {
 impl Config {
     /// One control plane and nothing else, as kind makes without a file.
     pub fn single(name: &str) -> Result<Self, ConfigError> {
-        Self::parse("kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n", Some(name))
+        Self::parse(
+            "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n",
+            Some(name),
+        )
     }
 
     /// Reads and checks a file; `name` from the command line wins over the file's.
     pub fn parse(text: &str, name: Option<&str>) -> Result<Self, ConfigError> {
-        let file: File = serde_saphyr::from_str(text)
-            .map_err(|error| ConfigError::Syntax(error.to_string()))?;
+        let file: File =
+            serde_saphyr::from_str(text).map_err(|error| ConfigError::Syntax(error.to_string()))?;
         if file.kind != "Cluster" || file.api_version != "kind.x-k8s.io/v1alpha4" {
-            return Err(ConfigError::Version(format!("{}, kind={}", file.api_version, file.kind)));
+            return Err(ConfigError::Version(format!(
+                "{}, kind={}",
+                file.api_version, file.kind
+            )));
         }
         refuse_unsupported(&file)?;
         let name = name.or(file.name.as_deref()).unwrap_or("kind").to_owned();
@@ -268,37 +274,79 @@ impl Config {
 }
 
 fn invalid(field: impl Into<String>, reason: impl Into<String>) -> ConfigError {
-    ConfigError::Invalid { field: field.into(), reason: reason.into() }
+    ConfigError::Invalid {
+        field: field.into(),
+        reason: reason.into(),
+    }
 }
 
 fn refuse_unsupported(file: &File) -> Result<(), ConfigError> {
     let mut fields = vec![
         ("featureGates".to_owned(), &file.feature_gates),
         ("runtimeConfig".to_owned(), &file.runtime_config),
-        ("kubeadmConfigPatches".to_owned(), &file.kubeadm_config_patches),
-        ("kubeadmConfigPatchesJSON6902".to_owned(), &file.kubeadm_config_patches_json),
-        ("containerdConfigPatches".to_owned(), &file.containerd_config_patches),
-        ("containerdConfigPatchesJSON6902".to_owned(), &file.containerd_config_patches_json),
-        ("networking.dnsSearch".to_owned(), &file.networking.dns_search),
+        (
+            "kubeadmConfigPatches".to_owned(),
+            &file.kubeadm_config_patches,
+        ),
+        (
+            "kubeadmConfigPatchesJSON6902".to_owned(),
+            &file.kubeadm_config_patches_json,
+        ),
+        (
+            "containerdConfigPatches".to_owned(),
+            &file.containerd_config_patches,
+        ),
+        (
+            "containerdConfigPatchesJSON6902".to_owned(),
+            &file.containerd_config_patches_json,
+        ),
+        (
+            "networking.dnsSearch".to_owned(),
+            &file.networking.dns_search,
+        ),
     ];
     for (at, node) in file.nodes.iter().enumerate() {
         let patches_json = &node.kubeadm_config_patches_json;
         fields.push((format!("nodes[{at}].image"), &node.image));
-        fields.push((format!("nodes[{at}].kubeadmConfigPatches"), &node.kubeadm_config_patches));
-        fields.push((format!("nodes[{at}].kubeadmConfigPatchesJSON6902"), patches_json));
+        fields.push((
+            format!("nodes[{at}].kubeadmConfigPatches"),
+            &node.kubeadm_config_patches,
+        ));
+        fields.push((
+            format!("nodes[{at}].kubeadmConfigPatchesJSON6902"),
+            patches_json,
+        ));
     }
     if let Some((name, _)) = fields.iter().find(|(_, value)| is_set(value)) {
         return Err(ConfigError::Unsupported(name.clone()));
     }
     let networking = &file.networking;
-    if networking.ip_family.as_deref().is_some_and(|family| family != "ipv4") {
+    if networking
+        .ip_family
+        .as_deref()
+        .is_some_and(|family| family != "ipv4")
+    {
         return Err(invalid("networking.ipFamily", "only ipv4 is supported"));
     }
-    if networking.kube_proxy_mode.as_deref().is_some_and(|mode| mode != "nftables") {
-        return Err(invalid("networking.kubeProxyMode", "only nftables is supported"));
+    if networking
+        .kube_proxy_mode
+        .as_deref()
+        .is_some_and(|mode| mode != "nftables")
+    {
+        return Err(invalid(
+            "networking.kubeProxyMode",
+            "only nftables is supported",
+        ));
     }
-    if file.nodes.iter().flat_map(|node| &node.extra_mounts).any(|mount| mount.selinux_relabel) {
-        return Err(ConfigError::Unsupported("nodes[].extraMounts[].selinuxRelabel".to_owned()));
+    if file
+        .nodes
+        .iter()
+        .flat_map(|node| &node.extra_mounts)
+        .any(|mount| mount.selinux_relabel)
+    {
+        return Err(ConfigError::Unsupported(
+            "nodes[].extraMounts[].selinuxRelabel".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -316,7 +364,9 @@ fn is_set(value: &serde_json::Value) -> bool {
 fn check_name(name: &str) -> Result<(), ConfigError> {
     let fits = !name.is_empty()
         && name.len() <= NAME_LENGTH_MAX
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
         && !name.starts_with(['-', '.'])
         && !name.ends_with(['-', '.']);
     if fits {
@@ -344,7 +394,10 @@ fn nodes(cluster: &str, mut entries: Vec<NodeEntry>) -> Result<Vec<Node>, Config
     if entries.len() > NODES_MAX {
         return Err(invalid("nodes", format!("at most {NODES_MAX} nodes")));
     }
-    let planes = entries.iter().filter(|entry| entry.role == Role::ControlPlane).count();
+    let planes = entries
+        .iter()
+        .filter(|entry| entry.role == Role::ControlPlane)
+        .count();
     if planes != 1 {
         let reason = format!("one node must have the role control-plane, not {planes}");
         return Err(invalid("nodes", reason));
@@ -360,12 +413,22 @@ fn nodes(cluster: &str, mut entries: Vec<NodeEntry>) -> Result<Vec<Node>, Config
             Role::ControlPlane => format!("{cluster}-control-plane"),
             Role::Worker => {
                 workers += 1;
-                let number = if workers == 1 { String::new() } else { workers.to_string() };
+                let number = if workers == 1 {
+                    String::new()
+                } else {
+                    workers.to_string()
+                };
                 format!("{cluster}-worker{number}")
             }
         };
         let (mounts, ports) = (entry.extra_mounts, entry.extra_port_mappings);
-        nodes.push(Node { name, role: entry.role, labels: entry.labels, mounts, ports });
+        nodes.push(Node {
+            name,
+            role: entry.role,
+            labels: entry.labels,
+            mounts,
+            ports,
+        });
     }
     Ok(nodes)
 }
@@ -376,7 +439,10 @@ fn check_ports(
 ) -> Result<(), ConfigError> {
     for port in ports {
         if port.container_port == 0 {
-            return Err(invalid("extraPortMappings[].containerPort", "must be 1 to 65535"));
+            return Err(invalid(
+                "extraPortMappings[].containerPort",
+                "must be 1 to 65535",
+            ));
         }
         let key = (port.listen_address, port.host_port, port.protocol);
         if port.host_port != 0 && !taken.insert(key) {
@@ -388,7 +454,10 @@ fn check_ports(
 }
 
 fn check_mounts(mounts: &[Mount]) -> Result<(), ConfigError> {
-    match mounts.iter().find(|mount| !mount.container_path.is_absolute()) {
+    match mounts
+        .iter()
+        .find(|mount| !mount.container_path.is_absolute())
+    {
         None => Ok(()),
         Some(mount) => {
             let reason = format!("{} must be absolute", mount.container_path.display());
@@ -407,8 +476,12 @@ fn port(port: Option<i32>) -> Result<u16, ConfigError> {
 }
 
 fn subnet(field: &str, text: &Option<String>, default: &str) -> Result<Cidr, ConfigError> {
-    let text = text.as_deref().filter(|text| !text.is_empty()).unwrap_or(default);
-    text.parse().map_err(|reason: String| invalid(format!("networking.{field}"), reason))
+    let text = text
+        .as_deref()
+        .filter(|text| !text.is_empty())
+        .unwrap_or(default);
+    text.parse()
+        .map_err(|reason: String| invalid(format!("networking.{field}"), reason))
 }
 
 #[cfg(test)]

@@ -21,7 +21,11 @@ pub(crate) struct Token {
 impl Token {
     /// A new token out of the system's random numbers.
     pub(crate) fn new(expiration: String) -> Self {
-        Self { id: random(6), secret: random(16), expiration }
+        Self {
+            id: random(6),
+            secret: random(16),
+            expiration,
+        }
     }
 
     /// As a bearer token.
@@ -32,5 +36,7 @@ impl Token {
 
 fn random(length: usize) -> String {
     let mut source = rand::rng();
-    (0..length).map(|_| char::from(ALPHABET[source.random_range(0..ALPHABET.len())])).collect()
+    (0..length)
+        .map(|_| char::from(ALPHABET[source.random_range(0..ALPHABET.len())]))
+        .collect()
 }

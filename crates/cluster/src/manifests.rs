@@ -11,12 +11,18 @@ pub const IMAGE: &str = concat!("localhost/styr:v", env!("CARGO_PKG_VERSION"));
 /// Static pods by file name.
 const STATIC_PODS: [(&str, &str); 4] = [
     ("etcd.yaml", include_str!("manifests/static-pods/etcd.yaml")),
-    ("kube-apiserver.yaml", include_str!("manifests/static-pods/kube-apiserver.yaml")),
+    (
+        "kube-apiserver.yaml",
+        include_str!("manifests/static-pods/kube-apiserver.yaml"),
+    ),
     (
         "kube-controller-manager.yaml",
         include_str!("manifests/static-pods/kube-controller-manager.yaml"),
     ),
-    ("kube-scheduler.yaml", include_str!("manifests/static-pods/kube-scheduler.yaml")),
+    (
+        "kube-scheduler.yaml",
+        include_str!("manifests/static-pods/kube-scheduler.yaml"),
+    ),
 ];
 
 /// Taint of a control plane that has workers beside it.
@@ -26,7 +32,10 @@ const CONTROL_PLANE_TAINT: &str = "registerWithTaints:\n\
 /// The control plane's static pods: file name and text.
 pub(crate) fn static_pods(config: &Config, address: Ipv4Addr) -> Vec<(&'static str, String)> {
     let values = values(config, address);
-    STATIC_PODS.iter().map(|(name, text)| (*name, fill(text, &values))).collect()
+    STATIC_PODS
+        .iter()
+        .map(|(name, text)| (*name, fill(text, &values)))
+        .collect()
 }
 
 /// What every embedded text may name.
@@ -55,7 +64,11 @@ pub(crate) fn kubernetes_address(config: &Config) -> Ipv4Addr {
 /// The kubelet's configuration file.
 pub(crate) fn kubelet_configuration(config: &Config, node: &Node) -> String {
     let tainted = node.role == Role::ControlPlane && config.nodes.len() > 1;
-    let taints = if tainted { CONTROL_PLANE_TAINT.to_owned() } else { String::new() };
+    let taints = if tainted {
+        CONTROL_PLANE_TAINT.to_owned()
+    } else {
+        String::new()
+    };
     let mut values = values(config, Ipv4Addr::UNSPECIFIED);
     values.push(("taints", taints));
     fill(include_str!("manifests/kubelet.yaml"), &values)
@@ -63,8 +76,11 @@ pub(crate) fn kubelet_configuration(config: &Config, node: &Node) -> String {
 
 /// Labels that a node registers with.
 pub(crate) fn node_labels(config: &Config, node: &Node) -> String {
-    let mut labels: Vec<String> =
-        node.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let mut labels: Vec<String> = node
+        .labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     if node.role == Role::ControlPlane && config.nodes.len() > 1 {
         labels.push("node.kubernetes.io/exclude-from-external-load-balancers=".to_owned());
     }

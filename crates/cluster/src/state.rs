@@ -68,7 +68,8 @@ pub struct Locked {
 impl State {
     /// The root that the environment names, or the default.
     pub fn from_environment() -> Self {
-        let root = std::env::var_os("STYR_STATE").map_or_else(|| DEFAULT_ROOT.into(), PathBuf::from);
+        let root =
+            std::env::var_os("STYR_STATE").map_or_else(|| DEFAULT_ROOT.into(), PathBuf::from);
         Self { root }
     }
 
@@ -144,17 +145,22 @@ impl State {
     /// Takes hold of a cluster that exists; `None` if there is none.
     pub fn open(&self, name: &str) -> Result<Option<Locked>> {
         let folder = self.cluster(name);
-        if folder.exists() { lock(folder).map(Some) } else { Ok(None) }
+        if folder.exists() {
+            lock(folder).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// What is known of a cluster; `None` if it does not exist or was never finished.
     pub fn record(&self, name: &str) -> Result<Option<Record>> {
         let path = self.cluster(name).join("cluster.json");
         match fs::read(&path) {
-            Ok(bytes) => Ok(Some(
-                serde_json::from_slice(&bytes)
-                    .with_context(|| format!("could not read {}", path.display()))?,
-            )),
+            Ok(bytes) => {
+                Ok(Some(serde_json::from_slice(&bytes).with_context(|| {
+                    format!("could not read {}", path.display())
+                })?))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("could not read {}", path.display())),
         }
@@ -174,7 +180,8 @@ impl State {
     /// Held while something that all clusters share is looked at and changed.
     pub fn shared_lock(&self) -> Result<File> {
         let path = self.shared().join("lock");
-        let file = File::create(&path).with_context(|| format!("could not make {}", path.display()))?;
+        let file =
+            File::create(&path).with_context(|| format!("could not make {}", path.display()))?;
         flock(&file, FlockOperation::LockExclusive).context("could not lock the shared state")?;
         Ok(file)
     }
@@ -184,9 +191,15 @@ fn lock(folder: PathBuf) -> Result<Locked> {
     let path = folder.join("lock");
     let file = File::create(&path).with_context(|| format!("could not make {}", path.display()))?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        bail!("another command is at work on {}; wait for it to end", folder.display());
+        bail!(
+            "another command is at work on {}; wait for it to end",
+            folder.display()
+        );
     }
-    Ok(Locked { folder, _lock: file })
+    Ok(Locked {
+        folder,
+        _lock: file,
+    })
 }
 
 /// Writes a file whole or not at all.

@@ -11,7 +11,10 @@ pub(crate) fn fill(text: &str, values: &Values) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("{{") {
-        let end = rest[start..].find("}}").expect("every placeholder is closed") + start;
+        let end = rest[start..]
+            .find("}}")
+            .expect("every placeholder is closed")
+            + start;
         let name = rest[start + 2..end].trim();
         let (_, value) = values
             .iter()

@@ -5,13 +5,21 @@ fn kinds(file: &str) -> Vec<String> {
     let config = Config::parse(&text, None).unwrap();
     let token = Token::new("0001-01-01T00:00:00Z".to_owned());
     let address = std::net::Ipv4Addr::new(172, 18, 0, 2);
-    let facts = Facts { address, authority_pem: "pem", token: &token };
+    let facts = Facts {
+        address,
+        authority_pem: "pem",
+        token: &token,
+    };
     objects(&config, &facts)
         .unwrap()
         .iter()
         .map(|object| {
             let text = |value: &Value| value.as_str().unwrap().to_owned();
-            format!("{}/{}", text(&object["kind"]), text(&object["metadata"]["name"]))
+            format!(
+                "{}/{}",
+                text(&object["kind"]),
+                text(&object["metadata"]["name"])
+            )
         })
         .collect()
 }

@@ -1,7 +1,10 @@
 use super::*;
 
 fn parse(body: &str) -> Result<Config, ConfigError> {
-    Config::parse(&format!("kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n{body}"), None)
+    Config::parse(
+        &format!("kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n{body}"),
+        None,
+    )
 }
 
 fn error(body: &str) -> String {
@@ -59,5 +62,8 @@ fn refuses_what_cannot_work() {
 fn a_name_on_the_command_line_wins() {
     let text = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: a\n";
     assert_eq!(Config::parse(text, Some("b")).unwrap().name, "b");
-    assert_eq!(Config::single("c").unwrap().control_plane().name, "c-control-plane");
+    assert_eq!(
+        Config::single("c").unwrap().control_plane().name,
+        "c-control-plane"
+    );
 }

@@ -1,7 +1,9 @@
 use super::*;
 
 fn link(name: &str) -> Entry {
-    Entry::Link { name: name.to_owned() }
+    Entry::Link {
+        name: name.to_owned(),
+    }
 }
 
 #[test]
@@ -10,8 +12,14 @@ fn entries_come_back_newest_first() {
     let mut journal = Journal::open(folder.path()).unwrap();
     journal.write(&link("st-1")).unwrap();
     drop(journal);
-    Journal::open(folder.path()).unwrap().write(&link("st-2")).unwrap();
-    assert_eq!(read_backwards(folder.path()).unwrap(), [link("st-2"), link("st-1")]);
+    Journal::open(folder.path())
+        .unwrap()
+        .write(&link("st-2"))
+        .unwrap();
+    assert_eq!(
+        read_backwards(folder.path()).unwrap(),
+        [link("st-2"), link("st-1")]
+    );
 }
 
 #[test]
@@ -21,7 +29,12 @@ fn a_torn_last_line_is_left_out_and_a_damaged_one_is_not() {
     std::fs::write(&path, "{\"made\":\"link\",\"name\":\"a\"}\n{\"made\":\"li").unwrap();
     assert_eq!(read_backwards(folder.path()).unwrap(), [link("a")]);
     std::fs::write(&path, "{\"ma\n{\"made\":\"link\",\"name\":\"a\"}\n").unwrap();
-    assert!(read_backwards(folder.path()).unwrap_err().to_string().contains("line 1"));
+    assert!(
+        read_backwards(folder.path())
+            .unwrap_err()
+            .to_string()
+            .contains("line 1")
+    );
 }
 
 #[test]

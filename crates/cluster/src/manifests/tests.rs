@@ -15,7 +15,10 @@ fn static_pods_are_pods_of_our_own_image() {
     for (name, text) in static_pods(&config, Ipv4Addr::new(172, 18, 0, 2)) {
         let pod = yaml(&text);
         assert_eq!(pod["kind"], "Pod", "{name}");
-        assert_eq!(format!("{}.yaml", pod["metadata"]["name"].as_str().unwrap()), name);
+        assert_eq!(
+            format!("{}.yaml", pod["metadata"]["name"].as_str().unwrap()),
+            name
+        );
         assert_eq!(pod["spec"]["containers"][0]["image"], IMAGE, "{name}");
         assert_eq!(pod["spec"]["hostNetwork"], true, "{name}");
     }

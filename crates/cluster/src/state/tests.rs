@@ -5,8 +5,20 @@ fn a_name_is_taken_until_its_folder_is_gone() {
     let root = tempfile::tempdir().unwrap();
     let state = State::at(root.path());
     let held = state.create("a").unwrap();
-    assert!(state.create("a").unwrap_err().to_string().contains("already exist"));
-    assert!(state.open("a").unwrap_err().to_string().contains("another command"));
+    assert!(
+        state
+            .create("a")
+            .unwrap_err()
+            .to_string()
+            .contains("already exist")
+    );
+    assert!(
+        state
+            .open("a")
+            .unwrap_err()
+            .to_string()
+            .contains("another command")
+    );
     drop(held);
     assert!(state.open("a").unwrap().is_some());
     assert!(state.open("b").unwrap().is_none());
