@@ -55,6 +55,11 @@ pub struct PeerCertificates(pub Arc<Vec<Vec<u8>>>);
 #[derive(Debug, Clone)]
 pub struct Identity(pub Arc<User>);
 
+/// In the extensions of a request that only asks whether a token is good for these audiences
+/// (`TokenReview`); without it, a token must be meant for this server.
+#[derive(Debug, Clone)]
+pub struct RequestedAudiences(pub Vec<String>);
+
 /// Why credentials were refused; the wire never tells.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

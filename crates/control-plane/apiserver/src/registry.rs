@@ -170,6 +170,16 @@ impl Registry {
         assert!(self.hooks.set(hooks).is_ok(), "a resource has one set of hooks");
     }
 
+    /// Tells the hooks of everything that is stored.
+    pub(crate) fn tell_hooks(&self) {
+        if let Some(hooks) = self.hooks.get() {
+            let (snapshot, _) = self.cache.snapshot();
+            for entry in snapshot.iter() {
+                hooks.loaded(&entry.value());
+            }
+        }
+    }
+
     /// The resource in the named version.
     pub fn version(&self, group: &str, version: &str) -> Option<&Arc<Kind>> {
         self.versions.iter().find(|kind| kind.group == group && kind.version == version)
@@ -260,4 +270,9 @@ pub fn api_version(kind: &Kind) -> String {
     } else {
         format!("{}/{}", kind.group, kind.version)
     }
+}
+
+/// A time as Kubernetes writes it.
+pub fn timestamp(at: jiff::Timestamp) -> String {
+    metadata::time(at)
 }

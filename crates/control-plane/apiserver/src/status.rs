@@ -248,3 +248,8 @@ pub fn retry_after(status: &Status) -> Option<u32> {
 pub fn tree(status: &Status) -> Value {
     status.to_value()
 }
+
+/// A path that leads nowhere.
+pub fn no_such_path() -> Status {
+    Status::no_such_resource()
+}

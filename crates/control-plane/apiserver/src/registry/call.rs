@@ -84,6 +84,8 @@ pub trait Hooks: Send + Sync + Debug {
     fn holds(&self, _object: &Value) -> bool {
         false
     }
+    /// Called at the start with each object that is stored.
+    fn loaded(&self, _object: &Value) {}
     /// An object that is kept is marked as deleted.
     fn mark_deleted(&self, _object: &mut Value) {}
 }

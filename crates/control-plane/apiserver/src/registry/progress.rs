@@ -54,6 +54,13 @@ impl Progress {
         }
     }
 
+    /// Waits until something has been applied after `revision`.
+    pub async fn moved_beyond(&self, revision: Revision) {
+        let mut applied = self.applied.subscribe();
+        // The sender lives as long as `self`.
+        let _ = applied.wait_for(|applied| *applied > revision).await;
+    }
+
     /// Waits for the first load, however long that takes.
     pub async fn loaded(&self) {
         let mut applied = self.applied.subscribe();

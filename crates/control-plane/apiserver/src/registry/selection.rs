@@ -36,7 +36,7 @@ impl Selection {
         let parsed = fields::Selector::parse(field_text)
             .map_err(|error| status::bad_request(&error.to_string()))?;
         let mut fields = Vec::new();
-        for requirement in parsed.requirements() {
+        for requirement in parsed.0 {
             let named = requirement.field.as_str();
             let field = kind.field_selector_aliases.get(named).map_or(named, String::as_str);
             if !kind.field_selectors.iter().any(|it| it == field) && !COMMON.contains(&field) {
@@ -45,7 +45,7 @@ impl Selection {
             fields.push(FieldTerm {
                 field: field.to_owned(),
                 value: requirement.value.clone(),
-                is_negated: requirement.negated,
+                is_negated: !requirement.equal,
             });
         }
         Ok(Self { labels, fields })
@@ -64,7 +64,10 @@ impl Selection {
     /// Whether an object of `kind` (as stored) is selected.
     pub fn matches(&self, entry: &Entry, kind: &Kind) -> bool {
         self.fields.iter().all(|term| term.matches(entry, kind))
-            && self.labels.as_ref().is_none_or(|it| it.matches(entry.labels()))
+            && self.labels.as_ref().is_none_or(|it| {
+                let labels = entry.labels();
+                it.matches_with(|key| labels.get(key).map(String::as_str))
+            })
     }
 }
 

@@ -1,0 +1,131 @@
+//! OpenAPI v2 and v3 of everything that is served. Documents are made on first use.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ETAG, IF_NONE_MATCH};
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use styr_meta::Status;
+
+use crate::body::{Body, Response};
+use crate::inbound::Inbound;
+use crate::negotiation::NotAcceptable;
+use crate::{chain, gzip, response, status};
+
+/// All documents.
+#[derive(Debug, Default)]
+pub struct OpenApi {
+    v2: OnceLock<Document>,
+    v3: Mutex<BTreeMap<String, Arc<Document>>>,
+}
+
+#[derive(Debug)]
+struct Document {
+    json: Bytes,
+    /// Of the document, in hex digits.
+    hash: String,
+}
+
+impl Document {
+    fn new(value: &Value) -> Self {
+        let json = serde_json::to_vec(value).expect("plain texts");
+        let hash = Sha256::digest(&json).iter().map(|byte| format!("{byte:02X}")).collect();
+        Self { json: json.into(), hash }
+    }
+
+    fn answer(&self, inbound: &Inbound) -> Response {
+        let etag = HeaderValue::from_str(&format!("\"{}\"", self.hash)).expect("hex digits");
+        let mut answer = if inbound.headers.get(IF_NONE_MATCH) == Some(&etag) {
+            response::with_body(StatusCode::NOT_MODIFIED, Body::empty())
+        } else {
+            let answer = response::json_bytes(StatusCode::OK, self.json.clone());
+            gzip::compress_large(answer, &inbound.headers)
+        };
+        answer.headers_mut().insert(ETAG, etag);
+        answer
+    }
+}
+
+impl OpenApi {
+    pub(crate) fn answer(&self, inbound: &Inbound) -> Result<Response, Status> {
+        let path = inbound.info.path.trim_end_matches('/');
+        if path == "/openapi/v2" {
+            return self.v2(inbound);
+        }
+        if !accepts_json(inbound) {
+            return Err(status::not_acceptable(NotAcceptable(&["application/json"])));
+        }
+        if path == "/openapi/v3" {
+            return Ok(self.index(inbound));
+        }
+        let group_version = path.strip_prefix("/openapi/v3/").unwrap_or("");
+        match self.v3(group_version) {
+            Some(document) => Ok(document.answer(inbound)),
+            None => Ok(chain::nowhere()),
+        }
+    }
+
+    /// Only JSON: the protobuf form is refused, and clients then ask for JSON.
+    fn v2(&self, inbound: &Inbound) -> Result<Response, Status> {
+        if !accepts_json(inbound) {
+            return Err(status::not_acceptable(NotAcceptable(&["application/json"])));
+        }
+        let document =
+            self.v2.get_or_init(|| Document::new(&styr_api::openapi::v2(styr_api::table())));
+        Ok(document.answer(inbound))
+    }
+
+    fn index(&self, inbound: &Inbound) -> Response {
+        let mut paths = serde_json::Map::new();
+        for group_version in group_versions() {
+            let Some(document) = self.v3(&group_version) else { continue };
+            let url = format!("/openapi/v3/{group_version}?hash={}", document.hash);
+            paths.insert(group_version, json!({ "serverRelativeURL": url }));
+        }
+        Document::new(&json!({ "paths": paths })).answer(inbound)
+    }
+
+    fn v3(&self, group_version: &str) -> Option<Arc<Document>> {
+        if !group_versions().iter().any(|it| it == group_version) {
+            return None;
+        }
+        let mut documents = self.v3.lock().expect("no holder of this lock panics");
+        if let Some(known) = documents.get(group_version) {
+            return Some(Arc::clone(known));
+        }
+        let (group, version) = match group_version.strip_prefix("api/") {
+            Some(version) => ("", version),
+            None => group_version.strip_prefix("apis/")?.split_once('/')?,
+        };
+        let value = styr_api::openapi::v3(styr_api::table(), group, version);
+        let document = Arc::new(Document::new(&value));
+        documents.insert(group_version.to_owned(), Arc::clone(&document));
+        Some(document)
+    }
+}
+
+fn accepts_json(inbound: &Inbound) -> bool {
+    let accepted = inbound.headers.get(ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or("");
+    accepted.is_empty()
+        || accepted.split(',').any(|clause| {
+            let media = clause.split(';').next().unwrap_or("").trim();
+            matches!(media, "application/json" | "*/*" | "application/*")
+        })
+}
+
+/// `api/v1`, `apis/apps/v1`, ...
+fn group_versions() -> Vec<String> {
+    let mut all: Vec<String> = styr_api::table()
+        .iter()
+        .map(|kind| match kind.group.as_str() {
+            "" => format!("api/{}", kind.version),
+            group => format!("apis/{group}/{}", kind.version),
+        })
+        .collect();
+    all.sort();
+    all.dedup();
+    all
+}

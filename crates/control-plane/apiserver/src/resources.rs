@@ -1,0 +1,64 @@
+//! From a path to a kind of the table, and to the generic verb or the subresource that answers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use styr_api::Kind;
+use styr_meta::Status;
+
+use crate::body::Response;
+use crate::handlers::{self, Scope};
+use crate::inbound::Inbound;
+use crate::request::RequestInfo;
+use crate::{chain, status, subresources};
+
+/// `group/version/plural` to kind.
+fn index() -> &'static HashMap<String, Arc<Kind>> {
+    static INDEX: OnceLock<HashMap<String, Arc<Kind>>> = OnceLock::new();
+    INDEX.get_or_init(|| {
+        let key = |kind: &Arc<Kind>| {
+            (format!("{}/{}/{}", kind.group, kind.version, kind.plural), Arc::clone(kind))
+        };
+        styr_api::table().iter().map(key).collect()
+    })
+}
+
+/// The kind of a resource.
+pub fn kind(group: &str, version: &str, plural: &str) -> Option<&'static Arc<Kind>> {
+    index().get(&format!("{group}/{version}/{plural}"))
+}
+
+pub(crate) async fn answer(inbound: Inbound) -> Result<Response, Status> {
+    let info = &inbound.info;
+    let Some(kind) = kind(&info.group, &info.version, &info.resource) else {
+        return Ok(chain::nowhere());
+    };
+    let is_namespace = kind.plural == "namespaces" && kind.group.is_empty();
+    if !kind.namespaced && !info.namespace.is_empty() && !is_namespace {
+        return Ok(chain::nowhere());
+    }
+    if kind.namespaced && info.namespace.is_empty() && needs_namespace(info) {
+        return Ok(chain::nowhere());
+    }
+    if !info.subresource.is_empty() {
+        return subresources::answer(inbound, kind).await;
+    }
+    if kind.storage_prefix.is_empty() {
+        return subresources::create_only(inbound, kind).await;
+    }
+    let registry = inbound.state.resources.get(&info.group, &info.resource);
+    let registry = registry.ok_or_else(|| status::internal("the kind is not registered"))?;
+    let scope = Scope { kind: Arc::clone(kind), registry: Arc::clone(registry) };
+    if inbound.info.verb == "create" && !inbound.info.name.is_empty() {
+        return Err(status::no_such_method());
+    }
+    if inbound.info.verb == "update" && inbound.info.name.is_empty() {
+        return Err(status::no_such_method());
+    }
+    handlers::resource(inbound, scope).await
+}
+
+/// All but lists over all namespaces are of one namespace.
+fn needs_namespace(info: &RequestInfo) -> bool {
+    !matches!(info.verb.as_str(), "list" | "watch")
+}
