@@ -43,7 +43,7 @@ pub fn cni_command() -> ExitCode {
     let (text, code) = match outcome {
         Ok(Value::Null) => return ExitCode::SUCCESS,
         Ok(answer) => (answer, ExitCode::SUCCESS),
-        Err(error) => (error.to_json(version_of(&input)), ExitCode::FAILURE),
+        Err(error) => (error.to_json(&version_of(&input)), ExitCode::FAILURE),
     };
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text:#}").and_then(|()| stdout.flush()) {
@@ -92,7 +92,7 @@ pub(crate) fn answer_for_tests(
     environment: &BTreeMap<String, String>,
     input: &[u8],
 ) -> Result<Value, Value> {
-    answer(environment, input).map_err(|error| error.to_json("1.1.0".to_owned()))
+    answer(environment, input).map_err(|error| error.to_json("1.1.0"))
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl CniError {
     }
 
     /// The answer on standard output.
-    pub(super) fn to_json(&self, version: String) -> Value {
+    pub(super) fn to_json(&self, version: &str) -> Value {
         json!({
             "cniVersion": version,
             "code": self.code as u32,

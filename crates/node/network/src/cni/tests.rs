@@ -18,7 +18,7 @@ fn version_names_what_we_speak() {
 fn refusals_carry_the_numbers_of_the_specification() {
     let refusal = |command: &str, input: &[u8]| {
         let error = answer(&environment(command), input).unwrap_err();
-        error.to_json("1.1.0".to_owned())["code"].clone()
+        error.to_json("1.1.0")["code"].clone()
     };
     assert_eq!(refusal("ADD", b"{"), 6);
     assert_eq!(refusal("ADD", br#"{"cniVersion":"9.0.0"}"#), 1);

@@ -1,0 +1,330 @@
+//! Starts the proxy and feeds the worker with changes.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Node, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use styr_base::{Backoff, SharedClock, Shutdown, SystemClock, Tasks};
+use styr_client::{Cache, Caches, Change, Client, Index, Key, Scope};
+use styr_component::metrics::{Counter, Gauge, Histogram, Registry};
+use styr_component::{logs, serve};
+use styr_kernel::netns;
+
+use crate::configuration::{Config, Local};
+use crate::endpoints::Place;
+use crate::health::{self, Health};
+use crate::rules::Frame;
+use crate::worker::{Source, Worker, clean_up};
+
+/// The component's name.
+pub const NAME: &str = "kube-proxy";
+
+const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+/// Upstream takes a node with this taint out of load balancers.
+const TO_BE_DELETED: &str = "ToBeDeletedByClusterAutoscaler";
+/// Load balancers and scrapes.
+const CONNECTIONS_MAX: usize = 64;
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(10);
+/// Upstream's buckets: from a millisecond, doubling.
+const SYNC_BUCKETS: &[f64] = &[
+    0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096,
+    8.192, 16.384,
+];
+
+/// What the proxy works with.
+#[derive(Debug, Clone)]
+pub struct Deps {
+    pub client: Client,
+    pub clock: SharedClock,
+    pub shutdown: Shutdown,
+}
+
+/// Runs kube-proxy as its flags say.
+pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()> {
+    let config = Config::parse(args)?;
+    logs::init(config.verbosity);
+    if config.is_cleanup {
+        clean_up()?;
+        return Ok(());
+    }
+    let client = match &config.kubeconfig {
+        None => Client::in_cluster()?,
+        Some(path) => {
+            let mut settings = Client::config(path.as_ref()).await?;
+            if let Some(server) = &config.server {
+                settings.cluster_url = server.parse()?;
+            }
+            Client::from_config(settings)?
+        }
+    };
+    let deps = Deps {
+        client,
+        clock: SystemClock::shared(),
+        shutdown,
+    };
+    run(config, deps).await
+}
+
+/// Keeps the kernel's maps as the cluster's services want them, until the shutdown. The rules stay
+/// when the proxy ends: a restart must not break connections.
+pub async fn run(config: Config, deps: Deps) -> anyhow::Result<()> {
+    for (name, value) in &config.sysctls {
+        if let Err(error) = netns::set_sysctl(name, value) {
+            tracing::warn!(%error, "connection tracking keeps its setting");
+        }
+    }
+    let health = Health::new(Arc::clone(&deps.clock));
+    let registry = Registry::new();
+    let tasks = Tasks::new();
+    if let Some(address) = config.health_address {
+        let listener = listen(address).await?;
+        let service = health::health_service(health.clone());
+        tasks.spawn_infallible(serve::serve(listener, service, deps.shutdown.child()));
+    }
+    if let Some(address) = config.metrics_address {
+        let listener = listen(address).await?;
+        let service = health::metrics_service(registry.clone());
+        tasks.spawn_infallible(serve::serve(listener, service, deps.shutdown.child()));
+    }
+    let (client, clock) = (deps.client.clone(), Arc::clone(&deps.clock));
+    let caches = Caches::new(client, clock, deps.shutdown.clone());
+    let loop_ = Loop::new(config, &caches, health, &registry)?;
+    tokio::select! {
+        outcome = loop_.run() => outcome,
+        () = deps.shutdown.requested() => Ok(()),
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<serve::Listener> {
+    Ok(serve::Listener {
+        socket: serve::bind(address).await?,
+        tls: None,
+        connections_max: CONNECTIONS_MAX,
+    })
+}
+
+struct Loop {
+    config: Config,
+    clock: SharedClock,
+    view: View,
+    nodes: Cache<Node>,
+    worker: Worker,
+    health: Health,
+    metrics: Metrics,
+}
+
+/// The caches, as the worker reads them.
+struct View {
+    services: Cache<Service>,
+    slices: Cache<EndpointSlice>,
+    by_service: Index<EndpointSlice>,
+}
+
+struct Metrics {
+    duration: Histogram,
+    last: Gauge,
+    failures: Counter,
+}
+
+impl Source for View {
+    fn service(&self, key: &Key) -> Option<Arc<Service>> {
+        self.services.get_key(key)
+    }
+
+    fn slices(&self, key: &Key) -> Vec<Arc<EndpointSlice>> {
+        self.by_service
+            .get(&format!("{}/{}", key.namespace, key.name))
+    }
+}
+
+fn service_of(slice: &EndpointSlice) -> Option<Key> {
+    let labels = slice.metadata.labels.as_ref()?;
+    let name = labels.get(SERVICE_LABEL)?;
+    let namespace = slice.metadata.namespace.clone().unwrap_or_default();
+    Some(Key::new(namespace, name))
+}
+
+impl Loop {
+    fn new(
+        config: Config,
+        caches: &Caches,
+        health: Health,
+        registry: &Registry,
+    ) -> anyhow::Result<Self> {
+        let frame = Frame {
+            inside: match &config.local {
+                Local::Networks(networks) => networks.clone(),
+                Local::NodeNetworks => Vec::new(),
+            },
+            node_addresses: config.node_port_addresses.clone(),
+            masquerade_all: config.masquerade_all,
+            masquerade_mark: 1 << config.masquerade_bit,
+            affinities: BTreeSet::new(),
+        };
+        let place = Place {
+            node: config.node_name.clone(),
+            zone: None,
+        };
+        let slices: Cache<EndpointSlice> = caches.cache(Scope::all());
+        let by_service = slices.index("service", |slice| {
+            let key = service_of(slice).map(|key| format!("{}/{}", key.namespace, key.name));
+            key.into_iter().collect()
+        });
+        let own = format!("metadata.name={}", config.node_name);
+        Ok(Self {
+            clock: Arc::clone(caches.clock()),
+            view: View {
+                services: caches.cache(Scope::all()),
+                slices,
+                by_service,
+            },
+            nodes: caches.cache(Scope::all().fields(own)),
+            worker: Worker::new(frame, place)?,
+            health,
+            metrics: Metrics {
+                duration: registry.histogram(
+                    "kubeproxy_sync_proxy_rules_duration_seconds",
+                    "SyncProxyRules latency in seconds",
+                    &[],
+                    SYNC_BUCKETS,
+                ),
+                last: registry.gauge(
+                    "kubeproxy_sync_proxy_rules_last_timestamp_seconds",
+                    "The last time proxy rules were successfully synced",
+                    &[],
+                ),
+                failures: registry.counter(
+                    "kubeproxy_sync_proxy_rules_nftables_sync_failures_total",
+                    "Cumulative proxy nftables sync failures",
+                    &[],
+                ),
+            },
+            config,
+        })
+    }
+
+    async fn run(mut self) -> anyhow::Result<()> {
+        let mut services = self.view.services.subscribe();
+        let mut slices = self.view.slices.subscribe();
+        let mut nodes = self.nodes.subscribe();
+        self.view.services.synced().await;
+        self.view.slices.synced().await;
+        self.nodes.synced().await;
+        let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
+        let mut dirty = BTreeSet::new();
+        let mut is_node_dirty = false;
+        loop {
+            while let Some(change) = services.try_next() {
+                dirty.extend(change.object().map(|service| Key::of(&**service)));
+            }
+            while let Some(change) = slices.try_next() {
+                dirty.extend(services_of(&change));
+            }
+            while nodes.try_next().is_some() {
+                is_node_dirty = true;
+            }
+            if std::mem::take(&mut is_node_dirty) && self.take_node() {
+                dirty.extend(self.worker.services());
+            }
+            let mut retry = None;
+            if !dirty.is_empty() || self.worker.is_behind() {
+                if self.apply(&dirty) {
+                    backoff.reset();
+                } else {
+                    retry = Some(self.clock.sleep(backoff.next_wait()));
+                }
+                dirty.clear();
+            }
+            let waited = async {
+                match retry {
+                    Some(sleep) => sleep.await,
+                    None => std::future::pending().await,
+                }
+            };
+            let is_over = tokio::select! {
+                change = services.next() => change.map(|change| {
+                    dirty.extend(change.object().map(|service| Key::of(&**service)));
+                }).is_none(),
+                change = slices.next() => change.map(|change| dirty.extend(services_of(&change))).is_none(),
+                change = nodes.next() => {
+                    is_node_dirty = true;
+                    change.is_none()
+                }
+                () = waited => false,
+            };
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads what matters of the own node; whether every service is concerned.
+    fn take_node(&mut self) -> bool {
+        let node = self.nodes.get(None, &self.config.node_name);
+        let node = node.as_deref();
+        let labels = node.and_then(|node| node.metadata.labels.as_ref());
+        let spec = node.and_then(|node| node.spec.as_ref());
+        let taints = spec
+            .and_then(|spec| spec.taints.as_deref())
+            .unwrap_or_default();
+        let is_leaving = taints.iter().any(|taint| taint.key == TO_BE_DELETED)
+            || node.is_some_and(|node| node.metadata.deletion_timestamp.is_some());
+        self.health.eligible(!is_leaving);
+        if self.config.local == Local::NodeNetworks {
+            let several = spec
+                .into_iter()
+                .flat_map(|spec| spec.pod_cidrs.iter().flatten());
+            self.worker
+                .set_inside(several.filter_map(|text| network(text)).collect());
+        }
+        self.worker.set_place(Place {
+            node: self.config.node_name.clone(),
+            zone: labels.and_then(|labels| labels.get(ZONE_LABEL)).cloned(),
+        })
+    }
+
+    fn apply(&mut self, dirty: &BTreeSet<Key>) -> bool {
+        let start = self.clock.monotonic();
+        let outcome = self.worker.update(&self.view, dirty);
+        let took = self.clock.monotonic().saturating_sub(start);
+        self.metrics.duration.observe(&[], took.as_secs_f64());
+        match outcome {
+            Ok(()) => {
+                let now = self.clock.now().as_second();
+                self.metrics
+                    .last
+                    .set(&[], f64::from(u32::try_from(now).unwrap_or(u32::MAX)));
+                self.health.current();
+                tracing::debug!(services = dirty.len(), ?took, "services are up to date");
+                true
+            }
+            Err(error) => {
+                self.metrics.failures.increment(&[]);
+                self.health.behind();
+                let error = anyhow::Error::from(error);
+                tracing::warn!(error = format!("{error:#}"), "services are not up to date");
+                false
+            }
+        }
+    }
+}
+
+fn network(text: &str) -> Option<(Ipv4Addr, u8)> {
+    let (ip, prefix) = text.split_once('/')?;
+    Some((ip.parse().ok()?, prefix.parse().ok()?))
+}
+
+/// A slice may be moved to another service.
+fn services_of(change: &Change<EndpointSlice>) -> Vec<Key> {
+    let old = match change {
+        Change::Applied { old, .. } => old.as_deref().and_then(service_of),
+        _ => None,
+    };
+    let now = change.object().and_then(|slice| service_of(slice));
+    old.into_iter().chain(now).collect()
+}

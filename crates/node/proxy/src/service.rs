@@ -1,0 +1,123 @@
+//! What a Service asks of the proxy, port by port. Pure.
+
+use std::net::Ipv4Addr;
+
+use k8s_openapi::api::core::v1::{Service, ServiceSpec};
+
+/// The longest that a client may be bound to an endpoint, and the default: three hours.
+const AFFINITY_DEFAULT_SECONDS: u32 = 10_800;
+
+/// A port of a service with a cluster address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServicePort {
+    /// The port's name, which endpoint slices use.
+    pub(crate) name: String,
+    pub(crate) cluster_ip: Ipv4Addr,
+    /// The number of the protocol.
+    pub(crate) protocol: u8,
+    pub(crate) port: u16,
+    pub(crate) node_port: Option<u16>,
+    /// External addresses and those of load balancers.
+    pub(crate) external_ips: Vec<Ipv4Addr>,
+    /// Clients within the cluster see only endpoints of their node.
+    pub(crate) is_internal_local: bool,
+    /// Clients from outside see only endpoints of the node they come to.
+    pub(crate) is_external_local: bool,
+    pub(crate) affinity_seconds: Option<u32>,
+}
+
+impl ServicePort {
+    /// Whether anything but the cluster address leads here.
+    pub(crate) fn is_external(&self) -> bool {
+        self.node_port.is_some() || !self.external_ips.is_empty()
+    }
+}
+
+/// The ports of a service; none if it has no cluster address, or if another proxy serves it.
+pub(crate) fn ports(service: &Service) -> Vec<ServicePort> {
+    const OTHER_PROXY: &str = "service.kubernetes.io/service-proxy-name";
+    let labels = service.metadata.labels.as_ref();
+    if labels.is_some_and(|labels| labels.contains_key(OTHER_PROXY)) {
+        return Vec::new();
+    }
+    let Some(spec) = &service.spec else {
+        return Vec::new();
+    };
+    if spec.type_.as_deref() == Some("ExternalName") {
+        return Vec::new();
+    }
+    let several = spec.cluster_ips.iter().flatten();
+    let Some(cluster_ip) = several
+        .chain(&spec.cluster_ip)
+        .find_map(|text| text.parse().ok())
+    else {
+        return Vec::new();
+    };
+    let external_ips = external_ips(service, spec);
+    let is_local = |policy: &Option<String>| policy.as_deref() == Some("Local");
+    let affinity_seconds = affinity_seconds(spec);
+    let ports = spec.ports.iter().flatten();
+    ports
+        .filter_map(|port| {
+            Some(ServicePort {
+                name: port.name.clone().unwrap_or_default(),
+                cluster_ip,
+                protocol: protocol_number(port.protocol.as_deref())?,
+                port: u16::try_from(port.port).ok()?,
+                node_port: port
+                    .node_port
+                    .and_then(|port| u16::try_from(port).ok())
+                    .filter(|port| *port != 0),
+                external_ips: external_ips.clone(),
+                is_internal_local: is_local(&spec.internal_traffic_policy),
+                is_external_local: is_local(&spec.external_traffic_policy),
+                affinity_seconds,
+            })
+        })
+        .collect()
+}
+
+fn external_ips(service: &Service, spec: &ServiceSpec) -> Vec<Ipv4Addr> {
+    let status = service.status.as_ref();
+    let balancer = status.and_then(|status| status.load_balancer.as_ref());
+    let ingress = balancer
+        .and_then(|balancer| balancer.ingress.as_deref())
+        .unwrap_or_default();
+    let balanced = ingress
+        .iter()
+        // A load balancer that is itself the end of connections is to be reached as such.
+        .filter(|ingress| ingress.ip_mode.as_deref() != Some("Proxy"))
+        .filter_map(|ingress| ingress.ip.as_ref());
+    let mut ips: Vec<Ipv4Addr> = spec
+        .external_ips
+        .iter()
+        .flatten()
+        .chain(balanced)
+        .filter_map(|text| text.parse().ok())
+        .collect();
+    ips.sort_unstable();
+    ips.dedup();
+    ips
+}
+
+fn affinity_seconds(spec: &ServiceSpec) -> Option<u32> {
+    if spec.session_affinity.as_deref() != Some("ClientIP") {
+        return None;
+    }
+    let config = spec.session_affinity_config.as_ref();
+    let seconds = config
+        .and_then(|config| config.client_ip.as_ref())
+        .and_then(|client| client.timeout_seconds)
+        .and_then(|seconds| u32::try_from(seconds).ok());
+    Some(seconds.unwrap_or(AFFINITY_DEFAULT_SECONDS))
+}
+
+/// TCP is the default.
+pub(crate) fn protocol_number(name: Option<&str>) -> Option<u8> {
+    match name {
+        None | Some("TCP" | "") => Some(6),
+        Some("UDP") => Some(17),
+        Some("SCTP") => Some(132),
+        Some(_) => None,
+    }
+}
