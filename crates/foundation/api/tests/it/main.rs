@@ -1,0 +1,3 @@
+//! The table of kinds as the server sees it.
+
+mod table;
