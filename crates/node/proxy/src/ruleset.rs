@@ -13,11 +13,14 @@ use crate::contribution::{Contribution, Shared, View};
 use crate::rules::{self, Frame};
 use crate::slots::Slots;
 
+/// Who wants an element, and with what data; the first has its way.
+type Owners = Vec<(Key, Vec<u8>)>;
+
 /// All services' elements.
 #[derive(Debug, Default)]
 pub(crate) struct Ruleset {
     services: BTreeMap<Key, Contribution>,
-    shared: BTreeMap<(Shared, Vec<u8>), Vec<(Key, Vec<u8>)>>,
+    shared: BTreeMap<(Shared, Vec<u8>), Owners>,
 }
 
 /// Elements to delete and to add, by set.

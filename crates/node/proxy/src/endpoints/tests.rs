@@ -16,7 +16,7 @@ fn port() -> ServicePort {
     }
 }
 
-fn check(endpoints: Value, cluster: &[u8], local: &[u8]) {
+fn check(endpoints: &Value, cluster: &[u8], local: &[u8]) {
     let slice = json!({
         "metadata": {},
         "addressType": "IPv4",
@@ -39,7 +39,7 @@ fn check(endpoints: Value, cluster: &[u8], local: &[u8]) {
 #[test]
 fn unknown_readiness_counts_as_ready() {
     check(
-        json!([
+        &json!([
             { "addresses": ["10.0.0.1"], "conditions": {} },
             { "addresses": ["10.0.0.2"], "conditions": { "ready": false } },
             { "addresses": ["10.0.0.3"], "conditions": {}, "nodeName": "here" },
@@ -54,7 +54,7 @@ fn zone_hints_are_kept_to_only_if_all_have_them() {
     let east = json!({ "forZones": [{ "name": "east" }] });
     let west = json!({ "forZones": [{ "name": "west" }] });
     check(
-        json!([
+        &json!([
             { "addresses": ["10.0.0.1"], "conditions": {}, "hints": east },
             { "addresses": ["10.0.0.2"], "conditions": {}, "hints": west },
         ]),
@@ -62,7 +62,7 @@ fn zone_hints_are_kept_to_only_if_all_have_them() {
         &[],
     );
     check(
-        json!([
+        &json!([
             { "addresses": ["10.0.0.1"], "conditions": {}, "hints": east },
             { "addresses": ["10.0.0.2"], "conditions": {} },
         ]),
@@ -70,7 +70,7 @@ fn zone_hints_are_kept_to_only_if_all_have_them() {
         &[],
     );
     check(
-        json!([{ "addresses": ["10.0.0.2"], "conditions": {}, "hints": west }]),
+        &json!([{ "addresses": ["10.0.0.2"], "conditions": {}, "hints": west }]),
         &[2],
         &[],
     );
@@ -81,7 +81,7 @@ fn node_hints_come_before_zones() {
     let here = json!({ "forNodes": [{ "name": "here" }], "forZones": [{ "name": "west" }] });
     let there = json!({ "forNodes": [{ "name": "there" }], "forZones": [{ "name": "east" }] });
     check(
-        json!([
+        &json!([
             { "addresses": ["10.0.0.1"], "conditions": {}, "hints": here },
             { "addresses": ["10.0.0.2"], "conditions": {}, "hints": there },
         ]),
