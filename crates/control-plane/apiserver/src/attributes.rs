@@ -30,7 +30,10 @@ impl User {
     pub fn loopback() -> Self {
         Self {
             name: "system:apiserver".to_owned(),
-            groups: vec!["system:authenticated".to_owned(), "system:masters".to_owned()],
+            groups: vec![
+                "system:authenticated".to_owned(),
+                "system:masters".to_owned(),
+            ],
             ..Self::default()
         }
     }
@@ -68,7 +71,8 @@ pub struct AuthError(pub String);
 /// Finds out who sent a request. `Ok(None)` = has no opinion, ask the next.
 #[async_trait]
 pub trait Authenticator: Send + Sync + Debug {
-    async fn authenticate(&self, request: &http::request::Parts) -> Result<Option<User>, AuthError>;
+    async fn authenticate(&self, request: &http::request::Parts)
+    -> Result<Option<User>, AuthError>;
 }
 
 /// What a request wants, as an authorizer judges it.

@@ -37,7 +37,9 @@ impl Body {
         S: futures::Stream<Item = Bytes> + Send + 'static,
     {
         use futures::StreamExt as _;
-        Self::new(StreamBody::new(chunks.map(|chunk| Ok::<_, BodyError>(Frame::data(chunk)))))
+        Self::new(StreamBody::new(
+            chunks.map(|chunk| Ok::<_, BodyError>(Frame::data(chunk))),
+        ))
     }
 }
 

@@ -4,7 +4,7 @@
 //! fairness, and (on writes) admission. A client in memory goes the same way; it only brings its
 //! identity instead of credentials.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use http::{HeaderValue, StatusCode};
 use styr_meta::Status;
@@ -37,7 +37,9 @@ pub(crate) async fn answer(state: Arc<State>, request: Request) -> Response {
     };
     answer.headers_mut().insert("audit-id", audit_id);
     let took = state.clock.monotonic().saturating_sub(started);
-    state.metrics.request((&verb, &resource), answer.status(), took);
+    state
+        .metrics
+        .request((&verb, &resource), answer.status(), took);
     answer
 }
 
@@ -62,7 +64,7 @@ async fn serve(
         method: parts.method.clone(),
         headers: parts.headers.clone(),
         request: parts,
-        body,
+        body: Mutex::new(body),
     };
     if inbound.info.is_resource {
         Box::pin(resources::answer(inbound)).await
@@ -72,10 +74,7 @@ async fn serve(
 }
 
 /// A sender's identity: brought along in memory, or proved by credentials.
-async fn authenticate(
-    state: &State,
-    parts: &http::request::Parts,
-) -> Result<Arc<User>, Status> {
+async fn authenticate(state: &State, parts: &http::request::Parts) -> Result<Arc<User>, Status> {
     if let Some(Identity(user)) = parts.extensions.get::<Identity>() {
         return Ok(Arc::clone(user));
     }
@@ -119,7 +118,13 @@ async fn authorize(
 /// A request as authorizers see it.
 pub(crate) fn attributes(user: &Arc<User>, info: &RequestInfo, query: &Query) -> Attributes {
     let selects = matches!(info.verb.as_str(), "list" | "watch" | "deletecollection");
-    let selector = |name: &str| if selects { query.text(name).to_owned() } else { String::new() };
+    let selector = |name: &str| {
+        if selects {
+            query.text(name).to_owned()
+        } else {
+            String::new()
+        }
+    };
     Attributes {
         user: Arc::clone(user),
         verb: info.verb.clone(),
@@ -139,7 +144,10 @@ pub(crate) fn attributes(user: &Arc<User>, info: &RequestInfo, query: &Query) ->
 /// The request's own, or a new one.
 fn audit_id(headers: &http::HeaderMap) -> HeaderValue {
     const AUDIT_ID_MAX: usize = 64;
-    if let Some(given) = headers.get("audit-id").filter(|it| it.len() <= AUDIT_ID_MAX) {
+    if let Some(given) = headers
+        .get("audit-id")
+        .filter(|it| it.len() <= AUDIT_ID_MAX)
+    {
         return given.clone();
     }
     let made = uuid::Uuid::new_v4().to_string();

@@ -114,7 +114,13 @@ impl Default for Config {
 
 impl Default for KubeletAccess {
     fn default() -> Self {
-        let types = ["Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP"];
+        let types = [
+            "Hostname",
+            "InternalDNS",
+            "InternalIP",
+            "ExternalDNS",
+            "ExternalIP",
+        ];
         Self {
             client_certificate: None,
             client_key: None,

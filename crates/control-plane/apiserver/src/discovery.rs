@@ -67,7 +67,9 @@ pub fn answer(inbound: &Inbound) -> Option<Result<Response, Status>> {
             None => Err(status::no_such_path()),
         },
         ["apis", group, version]
-            if kinds.iter().any(|it| it.group == *group && it.version == *version) =>
+            if kinds
+                .iter()
+                .any(|it| it.group == *group && it.version == *version) =>
         {
             document(inbound, &resources(kinds, group, version))
         }
@@ -80,16 +82,25 @@ pub fn answer(inbound: &Inbound) -> Option<Result<Response, Status>> {
 fn document(inbound: &Inbound, value: &Value) -> Result<Response, Status> {
     let form: Form = inbound.form(Offer::Documents)?;
     let kind = value["kind"].as_str().unwrap_or("");
-    Ok(response::document(&shapes::meta(kind), value, form, StatusCode::OK))
+    Ok(response::document(
+        &shapes::meta(kind),
+        value,
+        form,
+        StatusCode::OK,
+    ))
 }
 
 fn aggregated_answer(inbound: &Inbound, of_groups: bool, form: aggregated::Form) -> Response {
     let discovery = &inbound.state.discovery;
     let kinds = styr_api::table();
     let document = if of_groups {
-        discovery.aggregated_apis.get_or_init(|| aggregated::Document::of_groups(kinds))
+        discovery
+            .aggregated_apis
+            .get_or_init(|| aggregated::Document::of_groups(kinds))
     } else {
-        discovery.aggregated_api.get_or_init(|| aggregated::Document::of_core(kinds))
+        discovery
+            .aggregated_api
+            .get_or_init(|| aggregated::Document::of_core(kinds))
     };
     let etag = HeaderValue::from_str(&document.etag).expect("quoted hex digits");
     let known = inbound.headers.get(http::header::IF_NONE_MATCH);
@@ -99,16 +110,23 @@ fn aggregated_answer(inbound: &Inbound, of_groups: bool, form: aggregated::Form)
         let (media, bytes): (&str, Bytes) = document.form(form);
         let mut answer = response::with_body(StatusCode::OK, Body::full(bytes));
         let media = HeaderValue::from_str(media).expect("a constant");
-        answer.headers_mut().insert(http::header::CONTENT_TYPE, media);
+        answer
+            .headers_mut()
+            .insert(http::header::CONTENT_TYPE, media);
         answer
     };
     answer.headers_mut().insert(http::header::ETAG, etag);
-    answer.headers_mut().insert(http::header::VARY, HeaderValue::from_static("Accept"));
+    answer
+        .headers_mut()
+        .insert(http::header::VARY, HeaderValue::from_static("Accept"));
     answer
 }
 
 fn core_versions(headers: &HeaderMap) -> Value {
-    let host = headers.get(http::header::HOST).and_then(|it| it.to_str().ok()).unwrap_or("");
+    let host = headers
+        .get(http::header::HOST)
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or("");
     json!({
         "kind": "APIVersions",
         "versions": ["v1"],
@@ -117,10 +135,12 @@ fn core_versions(headers: &HeaderMap) -> Value {
 }
 
 fn group_value(group: &str, versions: &[String]) -> Value {
-    let version = |version: &String| json!({
-        "groupVersion": format!("{group}/{version}"),
-        "version": version,
-    });
+    let version = |version: &String| {
+        json!({
+            "groupVersion": format!("{group}/{version}"),
+            "version": version,
+        })
+    };
     json!({
         "name": group,
         "versions": versions.iter().map(version).collect::<Vec<_>>(),
@@ -129,14 +149,19 @@ fn group_value(group: &str, versions: &[String]) -> Value {
 }
 
 fn group_list(groups: &[(String, Vec<String>)]) -> Value {
-    let groups: Vec<Value> =
-        groups.iter().map(|(group, versions)| group_value(group, versions)).collect();
+    let groups: Vec<Value> = groups
+        .iter()
+        .map(|(group, versions)| group_value(group, versions))
+        .collect();
     json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })
 }
 
 fn resources(kinds: &[std::sync::Arc<Kind>], group: &str, version: &str) -> Value {
     let mut list = Vec::new();
-    for kind in kinds.iter().filter(|kind| kind.group == group && kind.version == version) {
+    for kind in kinds
+        .iter()
+        .filter(|kind| kind.group == group && kind.version == version)
+    {
         list.push(resource(kind));
         for subresource in &kind.subresources {
             let mut value = json!({
@@ -147,16 +172,21 @@ fn resources(kinds: &[std::sync::Arc<Kind>], group: &str, version: &str) -> Valu
                 "verbs": subresource.verbs,
             });
             if subresource.group_version != api_version(kind) {
-                let (group, version) =
-                    subresource.group_version.split_once('/').unwrap_or(("", &subresource.group_version));
+                let (group, version) = subresource
+                    .group_version
+                    .split_once('/')
+                    .unwrap_or(("", &subresource.group_version));
                 value["group"] = group.into();
                 value["version"] = version.into();
             }
             list.push(value);
         }
     }
-    let group_version =
-        if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let group_version = if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    };
     let mut value = json!({
         "kind": "APIResourceList",
         "groupVersion": group_version,

@@ -58,7 +58,11 @@ async fn ending(state: &State) {
 /// Creates an object unless there is one; a failure is logged, and whoever needs it will say so.
 pub(crate) async fn ensure_object(registry: &Registry, namespace: &str, object: Value) {
     let name = object["metadata"]["name"].as_str().unwrap_or("").to_owned();
-    if registry.cache.get(&registry.key(namespace, &name)).is_some() {
+    if registry
+        .cache
+        .get(&registry.key(namespace, &name))
+        .is_some()
+    {
         return;
     }
     let outcome = create(registry, namespace, object).await;

@@ -64,7 +64,10 @@ pub async fn forward(
     match &destination.tls {
         None => exchange(tasks, destination, outgoing, stream).await,
         Some(config) => {
-            let host = destination.authority.rsplit_once(':').map_or("", |(host, _)| host);
+            let host = destination
+                .authority
+                .rsplit_once(':')
+                .map_or("", |(host, _)| host);
             let host = host.trim_matches(['[', ']']).to_owned();
             let name = ServerName::try_from(host).map_err(|error| failed(error.to_string()))?;
             let stream = TlsConnector::from(Arc::clone(config))
@@ -77,7 +80,9 @@ pub async fn forward(
 }
 
 fn unreachable(authority: &str, error: &str) -> Status {
-    Status::service_unavailable(format!("error trying to reach service: dial tcp {authority}: {error}"))
+    Status::service_unavailable(format!(
+        "error trying to reach service: dial tcp {authority}: {error}"
+    ))
 }
 
 async fn exchange<IO>(
@@ -90,8 +95,9 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let failed = |error: hyper::Error| unreachable(&destination.authority, &error.to_string());
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(failed)?;
     tasks.spawn_infallible(async move {
         if let Err(error) = connection.with_upgrades().await {
             tracing::debug!(%error, "a forwarded connection ended");
@@ -99,7 +105,12 @@ where
     });
     let upgrade = outgoing.headers.get(UPGRADE).cloned();
     let mut extensions = outgoing.extensions;
-    let request = request(destination, outgoing.method, &outgoing.headers, outgoing.body)?;
+    let request = request(
+        destination,
+        outgoing.method,
+        &outgoing.headers,
+        outgoing.body,
+    )?;
     let mut answer = sender.send_request(request).await.map_err(failed)?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS || upgrade.is_none() {
         let (mut parts, body) = answer.into_parts();
@@ -113,7 +124,9 @@ where
     std::mem::swap(carrier.extensions_mut(), &mut extensions);
     let (ours, theirs) = (hyper::upgrade::on(carrier), hyper::upgrade::on(&mut answer));
     tasks.spawn_infallible(async move {
-        let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) else { return };
+        let (Ok(ours), Ok(theirs)) = (ours.await, theirs.await) else {
+            return;
+        };
         let (mut ours, mut theirs) = (TokioIo::new(ours), TokioIo::new(theirs));
         if let Err(error) = copy_bidirectional(&mut ours, &mut theirs).await {
             tracing::debug!(%error, "a tunnel ended");
@@ -131,10 +144,12 @@ fn request(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<http::Request<Body>, Status> {
-    let uri: Uri = destination
-        .path
-        .parse()
-        .map_err(|error| Status::bad_request(format!("could not send on to {}: {error}", destination.path)))?;
+    let uri: Uri = destination.path.parse().map_err(|error| {
+        Status::bad_request(format!(
+            "could not send on to {}: {error}",
+            destination.path
+        ))
+    })?;
     let mut request = http::Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = uri;
@@ -146,7 +161,9 @@ fn request(
         request.headers_mut().append(name.clone(), value.clone());
     }
     if is_upgrade {
-        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        request
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     }
     let host = HeaderValue::from_str(&destination.authority)
         .map_err(|error| Status::internal(error.to_string()))?;

@@ -20,16 +20,29 @@ const LEVEL: u32 = 1;
 
 /// Compresses a body that is (or may be) large.
 pub fn compress_large(answer: Response, headers: &HeaderMap) -> Response {
-    let accepted = headers.get(ACCEPT_ENCODING).and_then(|it| it.to_str().ok()).unwrap_or("");
-    let accepts = accepted.split(',').any(|it| it.split(';').next().unwrap_or("").trim() == "gzip");
-    let is_small = answer.body().size_hint().upper().is_some_and(|size| size <= PLAIN_MAX);
+    let accepted = headers
+        .get(ACCEPT_ENCODING)
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or("");
+    let accepts = accepted
+        .split(',')
+        .any(|it| it.split(';').next().unwrap_or("").trim() == "gzip");
+    let is_small = answer
+        .body()
+        .size_hint()
+        .upper()
+        .is_some_and(|size| size <= PLAIN_MAX);
     if !accepts || is_small {
         return answer;
     }
     let (mut parts, body) = answer.into_parts();
     parts.headers.remove(CONTENT_LENGTH);
-    parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    parts.headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+    parts
+        .headers
+        .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    parts
+        .headers
+        .append(VARY, HeaderValue::from_static("Accept-Encoding"));
     let encoder = Some(GzEncoder::new(Vec::new(), Compression::new(LEVEL)));
     let chunks = body.into_data_stream();
     let compressed = futures::stream::unfold((chunks, encoder), |(mut chunks, encoder)| async {

@@ -30,8 +30,10 @@ pub struct Health {
 }
 
 /// Checks that hold once everything is loaded, and once everything is bootstrapped.
-const LOADED: &[&str] =
-    &["poststarthook/generic-apiserver-start-informers", "poststarthook/storage-readiness"];
+const LOADED: &[&str] = &[
+    "poststarthook/generic-apiserver-start-informers",
+    "poststarthook/storage-readiness",
+];
 const BOOTSTRAPPED: &[&str] = &[
     "poststarthook/start-system-namespaces-controller",
     "poststarthook/start-service-ip-repair-controllers",
@@ -49,7 +51,11 @@ impl Health {
             checks.add("log", || Ok(()));
             let progress = Arc::clone(resources.progress());
             checks.add("etcd", move || {
-                if progress.applied() > 0 { Ok(()) } else { Err("not reached yet".to_owned()) }
+                if progress.applied() > 0 {
+                    Ok(())
+                } else {
+                    Err("not reached yet".to_owned())
+                }
             });
             for (names, needed) in [(LOADED, Phase::Loaded), (BOOTSTRAPPED, Phase::Bootstrapped)] {
                 for name in names {
@@ -59,7 +65,9 @@ impl Health {
             }
             if with_readiness {
                 let at = phase.subscribe();
-                checks.add("informer-sync", move || reached(*at.borrow(), Phase::Loaded));
+                checks.add("informer-sync", move || {
+                    reached(*at.borrow(), Phase::Loaded)
+                });
                 let at = phase.subscribe();
                 checks.add("shutdown", move || match *at.borrow() {
                     Phase::Ending => Err("process is shutting down".to_owned()),
@@ -68,7 +76,12 @@ impl Health {
             }
             checks
         };
-        Self { healthz: all(false), livez: all(false), readyz: all(true), phase }
+        Self {
+            healthz: all(false),
+            livez: all(false),
+            readyz: all(true),
+            phase,
+        }
     }
 
     pub fn reach(&self, phase: Phase) {
@@ -83,5 +96,9 @@ impl Health {
 }
 
 fn reached(phase: Phase, needed: Phase) -> Result<(), String> {
-    if phase >= needed { Ok(()) } else { Err("not finished".to_owned()) }
+    if phase >= needed {
+        Ok(())
+    } else {
+        Err("not finished".to_owned())
+    }
 }

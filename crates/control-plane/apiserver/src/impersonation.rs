@@ -20,7 +20,12 @@ pub(crate) async fn assumed(
     user: &Arc<User>,
     headers: &HeaderMap,
 ) -> Result<Option<User>, Status> {
-    let text = |name: &str| headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or("");
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|it| it.to_str().ok())
+            .unwrap_or("")
+    };
     let name = text("impersonate-user");
     let groups: Vec<String> = headers
         .get_all("impersonate-group")
@@ -37,10 +42,18 @@ pub(crate) async fn assumed(
             "requested impersonation without impersonating a user",
         ));
     }
-    let account = name.strip_prefix("system:serviceaccount:").and_then(|it| it.split_once(':'));
+    let account = name
+        .strip_prefix("system:serviceaccount:")
+        .and_then(|it| it.split_once(':'));
     match account {
         Some((namespace, account)) => {
-            check(state, user, ("", "serviceaccounts", ""), (namespace, account)).await?;
+            check(
+                state,
+                user,
+                ("", "serviceaccounts", ""),
+                (namespace, account),
+            )
+            .await?;
         }
         None => check(state, user, ("", "users", ""), ("", name)).await?,
     }
@@ -57,7 +70,12 @@ pub(crate) async fn assumed(
         check(state, user, (group, "uids", ""), ("", uid)).await?;
     }
     let groups = completed(groups, name, account);
-    Ok(Some(User { name: name.to_owned(), uid: uid.to_owned(), groups, extra }))
+    Ok(Some(User {
+        name: name.to_owned(),
+        uid: uid.to_owned(),
+        groups,
+        extra,
+    }))
 }
 
 /// A service account is in its groups even if the headers do not say so.
@@ -69,7 +87,11 @@ fn completed(mut groups: Vec<String>, name: &str, account: Option<(&str, &str)>)
         groups.push(format!("system:serviceaccounts:{namespace}"));
     }
     let (all, none) = ("system:authenticated", "system:unauthenticated");
-    let own = if name == "system:anonymous" { none } else { all };
+    let own = if name == "system:anonymous" {
+        none
+    } else {
+        all
+    };
     if !groups.iter().any(|it| it == all || it == none) {
         groups.push(own.to_owned());
     }
@@ -79,9 +101,14 @@ fn completed(mut groups: Vec<String>, name: &str, account: Option<(&str, &str)>)
 fn extra(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
     let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in headers {
-        let Some(key) = name.as_str().strip_prefix(EXTRA_PREFIX) else { continue };
+        let Some(key) = name.as_str().strip_prefix(EXTRA_PREFIX) else {
+            continue;
+        };
         let Ok(value) = value.to_str() else { continue };
-        extra.entry(decode_bytes(key)).or_default().push(value.to_owned());
+        extra
+            .entry(decode_bytes(key))
+            .or_default()
+            .push(value.to_owned());
     }
     extra
 }
@@ -96,7 +123,11 @@ async fn check(
         verb: "impersonate".to_owned(),
         is_resource: true,
         group: group.to_owned(),
-        version: if group.is_empty() { String::new() } else { "v1".to_owned() },
+        version: if group.is_empty() {
+            String::new()
+        } else {
+            "v1".to_owned()
+        },
         namespace: namespace.to_owned(),
         resource: resource.to_owned(),
         subresource: subresource.to_owned(),

@@ -1,6 +1,6 @@
 //! A request on its way to its handler, and how its body is read.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -12,6 +12,7 @@ use styr_schema::{Shape, Strictness, envelope};
 
 use crate::attributes::User;
 use crate::body::Body;
+use crate::forward::Outgoing;
 use crate::negotiation::{self, Encoding, Form, Offer};
 use crate::query::Query;
 use crate::registry::Call;
@@ -34,7 +35,7 @@ pub struct Inbound {
     pub headers: HeaderMap,
     /// As it came; a proxied request is sent on from it.
     pub request: http::request::Parts,
-    pub body: Body,
+    pub body: Mutex<Body>,
 }
 
 /// A decoded body and what strict decoding found.
@@ -52,13 +53,28 @@ impl Inbound {
 
     /// Reads the whole body.
     pub async fn read_body(&mut self) -> Result<Bytes, Status> {
-        let body = std::mem::take(&mut self.body);
+        let body = std::mem::take(self.body.get_mut().expect("no holder of this lock panics"));
         match Limited::new(body, BODY_MAX).collect().await {
             Ok(collected) => Ok(collected.to_bytes()),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
                 Err(status::body_too_large(BODY_MAX))
             }
-            Err(error) => Err(status::bad_request(&format!("could not read the body: {error}"))),
+            Err(error) => Err(status::bad_request(&format!(
+                "could not read the body: {error}"
+            ))),
+        }
+    }
+
+    /// The body as it comes, to be sent on.
+    pub fn into_outgoing(self) -> Outgoing {
+        Outgoing {
+            method: self.method,
+            headers: self.headers,
+            extensions: self.request.extensions,
+            body: self
+                .body
+                .into_inner()
+                .expect("no holder of this lock panics"),
         }
     }
 
@@ -116,7 +132,11 @@ impl Inbound {
 
     /// Decodes a body as an object of `kind`.
     pub async fn read_object(&mut self, kind: &Kind) -> Result<Decoded, Status> {
-        let gvk = (kind.group.as_str(), kind.version.as_str(), kind.kind.as_str());
+        let gvk = (
+            kind.group.as_str(),
+            kind.version.as_str(),
+            kind.kind.as_str(),
+        );
         let mut decoded = self.read_as(&kind.shape, gvk).await?;
         kind.shape.apply_defaults(&mut decoded.object);
         kind.rules.default(&mut decoded.object);
@@ -151,7 +171,9 @@ pub fn decode(
         Encoding::Protobuf => {
             let wrapped = envelope::unwrap(body).map_err(|it| failed(it.to_string()))?;
             check_type(&wrapped.api_version, &wrapped.kind, (group, version, kind))?;
-            shape.decode_protobuf(&wrapped.raw).map_err(|it| failed(it.to_string()))?
+            shape
+                .decode_protobuf(&wrapped.raw)
+                .map_err(|it| failed(it.to_string()))?
         }
         Encoding::Json | Encoding::Yaml => {
             let decoded = match encoding {
@@ -171,8 +193,11 @@ pub fn decode(
             decoded.value
         }
     };
-    let api_version =
-        if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let api_version = if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    };
     object["kind"] = Value::String(kind.to_owned());
     object["apiVersion"] = Value::String(api_version);
     Ok(Decoded { object, warnings })
@@ -183,8 +208,11 @@ fn check_type(
     kind: &str,
     (group, version, wanted): (&str, &str, &str),
 ) -> Result<(), Status> {
-    let expected =
-        if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let expected = if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    };
     if !kind.is_empty() && kind != wanted {
         return Err(status::wrong_kind((api_version, kind), (&expected, wanted)));
     }

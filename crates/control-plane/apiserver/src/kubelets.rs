@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -51,7 +53,8 @@ impl Kubelets {
         };
         let tls = match (&access.client_certificate, &access.client_key) {
             (Some(certificate), Some(key)) => {
-                let text = fs::read(key).with_context(|| format!("could not read {}", key.display()))?;
+                let text =
+                    fs::read(key).with_context(|| format!("could not read {}", key.display()))?;
                 let key = PrivateKeyDer::from_pem_slice(&text)
                     .with_context(|| format!("could not read the key {}", key.display()))?;
                 builder.with_client_auth_cert(certificates(certificate)?, key)?
@@ -76,7 +79,10 @@ impl Kubelets {
         let name = node["metadata"]["name"].as_str().unwrap_or("");
         let addresses = node["status"]["addresses"].as_array();
         let of_type = |wanted: &String| {
-            let found = addresses.into_iter().flatten().find(|it| it["type"] == wanted.as_str());
+            let found = addresses
+                .into_iter()
+                .flatten()
+                .find(|it| it["type"] == wanted.as_str());
             found.and_then(|it| it["address"].as_str())
         };
         let address = self.address_types.iter().find_map(of_type).ok_or_else(|| {
@@ -88,13 +94,21 @@ impl Kubelets {
         let port = node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"].as_u64();
         let port = port.filter(|port| *port > 0).unwrap_or(PORT);
         tracing::debug!(node = name, address, port, "reaching a kubelet");
-        Ok(Destination { authority: authority(address, port), tls: Some(Arc::clone(&self.tls)), path })
+        Ok(Destination {
+            authority: authority(address, port),
+            tls: Some(Arc::clone(&self.tls)),
+            path,
+        })
     }
 }
 
 /// `address:port`.
 pub fn authority(address: &str, port: u64) -> String {
-    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
+    if address.contains(':') {
+        format!("[{address}]:{port}")
+    } else {
+        format!("{address}:{port}")
+    }
 }
 
 fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {

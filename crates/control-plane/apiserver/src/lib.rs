@@ -5,4 +5,38 @@
 //! here knows a kind but the files of `subresources`, `allocation` and `duties`.
 
 pub mod attributes;
+pub mod config;
 pub mod objects;
+pub mod registry;
+pub mod server;
+
+mod allocation;
+pub mod body;
+mod chain;
+mod discovery;
+mod duties;
+mod forward;
+mod gzip;
+mod handlers;
+mod health;
+mod impersonation;
+mod inbound;
+mod kubelets;
+mod limits;
+mod metrics;
+mod negotiation;
+mod openapi;
+mod paths;
+mod plugins;
+mod pretty;
+mod query;
+mod request;
+mod resources;
+mod response;
+mod shapes;
+mod status;
+mod subresources;
+mod table;
+
+pub use config::{Config, Deps};
+pub use server::{Server, build};

@@ -46,6 +46,8 @@ impl Limits {
             _ => &self.mutating,
         };
         let permit = Arc::clone(semaphore).try_acquire_owned();
-        permit.map(|permit| Permit(Arc::new(permit))).map_err(|_| status::too_many_requests())
+        permit
+            .map(|permit| Permit(Arc::new(permit)))
+            .map_err(|_| status::too_many_requests())
     }
 }

@@ -33,13 +33,21 @@ impl Metrics {
             &["resource", "verb"],
             LATENCY,
         );
-        Self { registry, requests, latency }
+        Self {
+            registry,
+            requests,
+            latency,
+        }
     }
 
     /// Counts an answered request.
     pub fn request(&self, (verb, resource): (&str, &str), code: StatusCode, took: Duration) {
         let verb = verb.to_ascii_uppercase();
-        let known = if resource.is_empty() || is_known(resource) { resource } else { "other" };
+        let known = if resource.is_empty() || is_known(resource) {
+            resource
+        } else {
+            "other"
+        };
         self.requests.increment(&[code.as_str(), known, &verb]);
         if verb != "WATCH" {
             self.latency.observe(&[known, &verb], took.as_secs_f64());

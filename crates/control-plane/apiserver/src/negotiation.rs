@@ -68,31 +68,54 @@ pub enum Offer {
 pub struct NotAcceptable(pub &'static [&'static str]);
 
 const OBJECTS: &[&str] = &[JSON, YAML, PROTOBUF];
-const STREAMS: &[&str] =
-    &["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
+const STREAMS: &[&str] = &[
+    "application/json;stream=watch",
+    "application/vnd.kubernetes.protobuf;stream=watch",
+];
 
 /// Chooses the form of an answer by the `Accept` header.
 pub fn accept(headers: &HeaderMap, query: &Query, offer: Offer) -> Result<Form, NotAcceptable> {
     let pretty = is_pretty(headers, query);
-    let header = headers.get_all(ACCEPT).iter().filter_map(|it| it.to_str().ok());
+    let header = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|it| it.to_str().ok());
     let text = header.collect::<Vec<_>>().join(",");
     if text.trim().is_empty() {
-        return Ok(Form { pretty, ..Form::default() });
+        return Ok(Form {
+            pretty,
+            ..Form::default()
+        });
     }
     let mut clauses: Vec<Clause<'_>> = text.split(',').filter_map(Clause::parse).collect();
     clauses.sort_by(|a, b| b.quality.total_cmp(&a.quality));
     for clause in &clauses {
-        let Some(encoding) = clause.encoding(offer) else { continue };
-        let Some(view) = clause.view(offer) else { continue };
+        let Some(encoding) = clause.encoding(offer) else {
+            continue;
+        };
+        let Some(view) = clause.view(offer) else {
+            continue;
+        };
         let pretty = clause.parameter("pretty").map_or(pretty, |it| it == "1");
-        return Ok(Form { encoding, view, pretty: pretty && encoding == Encoding::Json });
+        return Ok(Form {
+            encoding,
+            view,
+            pretty: pretty && encoding == Encoding::Json,
+        });
     }
-    Err(NotAcceptable(if offer == Offer::Stream { STREAMS } else { OBJECTS }))
+    Err(NotAcceptable(if offer == Offer::Stream {
+        STREAMS
+    } else {
+        OBJECTS
+    }))
 }
 
 /// The encoding of a body; `Err` lists what is understood. A body without a type is JSON.
 pub fn content_type(headers: &HeaderMap) -> Result<Encoding, (String, &'static [&'static str])> {
-    let text = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or("");
+    let text = headers
+        .get(CONTENT_TYPE)
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or("");
     let media = text.split(';').next().unwrap_or("").trim();
     match media {
         "" | JSON => Ok(Encoding::Json),
@@ -106,8 +129,13 @@ fn is_pretty(headers: &HeaderMap, query: &Query) -> bool {
     if let Some(pretty) = query.get("pretty").filter(|it| !it.is_empty()) {
         return matches!(pretty, "1" | "t" | "T" | "true" | "TRUE" | "True");
     }
-    let agent = headers.get(USER_AGENT).and_then(|it| it.to_str().ok()).unwrap_or("");
-    ["curl", "Wget", "Mozilla/5.0"].iter().any(|known| agent.starts_with(known))
+    let agent = headers
+        .get(USER_AGENT)
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or("");
+    ["curl", "Wget", "Mozilla/5.0"]
+        .iter()
+        .any(|known| agent.starts_with(known))
 }
 
 /// One clause of an `Accept` header.
@@ -130,11 +158,18 @@ impl<'a> Clause<'a> {
                 _ => parameters.push((name, value.trim_matches('"'))),
             }
         }
-        Some(Self { media, parameters, quality })
+        Some(Self {
+            media,
+            parameters,
+            quality,
+        })
     }
 
     fn parameter(&self, name: &str) -> Option<&'a str> {
-        self.parameters.iter().find(|(it, _)| *it == name).map(|(_, value)| *value)
+        self.parameters
+            .iter()
+            .find(|(it, _)| *it == name)
+            .map(|(_, value)| *value)
     }
 
     fn encoding(&self, offer: Offer) -> Option<Encoding> {

@@ -12,7 +12,10 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {
     /// It is there now; `old` is what it was, if it was.
-    Applied { old: Option<&'a Value>, new: &'a Value },
+    Applied {
+        old: Option<&'a Value>,
+        new: &'a Value,
+    },
     /// It is gone; its last form.
     Deleted(&'a Value),
 }

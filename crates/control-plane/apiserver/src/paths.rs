@@ -50,7 +50,9 @@ fn health(inbound: &Inbound) -> Option<Response> {
 fn key_set(inbound: &Inbound) -> Response {
     let mut answer = json_document(&inbound.state.tokens.key_set());
     let media = http::HeaderValue::from_static("application/jwk-set+json");
-    answer.headers_mut().insert(http::header::CONTENT_TYPE, media);
+    answer
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, media);
     answer
 }
 
@@ -99,7 +101,11 @@ fn index() -> Value {
     .map(str::to_owned)
     .to_vec();
     for (group, versions) in discovery::groups(styr_api::table()) {
-        paths.extend(versions.iter().map(|version| format!("/apis/{group}/{version}")));
+        paths.extend(
+            versions
+                .iter()
+                .map(|version| format!("/apis/{group}/{version}")),
+        );
         paths.push(format!("/apis/{group}"));
     }
     paths.sort();

@@ -21,7 +21,10 @@ impl Query {
 
     /// The first value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.pairs.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
+        self.pairs
+            .iter()
+            .find(|(it, _)| it == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value, or nothing if it is empty.
@@ -30,12 +33,16 @@ impl Query {
     }
 
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.pairs.iter().filter(move |(it, _)| it == name).map(|(_, value)| value.as_str())
+        self.pairs
+            .iter()
+            .filter(move |(it, _)| it == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Upstream's reading of a boolean: there and neither `0` nor `false` is true, so `watch=` is.
     pub fn flag(&self, name: &str) -> Option<bool> {
-        self.get(name).map(|value| !(value == "0" || value.eq_ignore_ascii_case("false")))
+        self.get(name)
+            .map(|value| !(value == "0" || value.eq_ignore_ascii_case("false")))
     }
 
     /// A number; `Err` holds what stands there instead.
@@ -65,7 +72,9 @@ pub(crate) fn decode_bytes(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let hex = text.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let hex = text
+            .get(at + 1..at + 3)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match (bytes[at], hex) {
             (b'%', Some(byte)) => {
                 out.push(byte);

@@ -16,7 +16,7 @@ mod lease;
 mod metadata;
 pub mod page;
 pub mod progress;
-mod read;
+pub mod read;
 pub mod selection;
 pub mod snapshot;
 mod update;
@@ -33,12 +33,12 @@ use styr_meta::Status;
 use styr_schema::envelope;
 use styr_store::{Revision, Store};
 
-pub use call::{Aspect, Call, Hooks, Preconditions};
+pub use call::{Aspect, Call, Hooks, Part, Preconditions};
 pub use delete::Deleted;
 pub use delete_options::DeleteOptions;
 pub use entry::Entry;
 pub use progress::Progress;
-pub use update::Updated;
+pub use update::{Target, Updated};
 
 use entry::Malformed;
 use lease::Leases;
@@ -101,7 +101,9 @@ impl Resources {
                 resources.by_name.insert(name, index);
             }
             let prefix = kind.storage_prefix.trim_start_matches("/registry/");
-            resources.by_prefix.insert(prefix.as_bytes().to_vec(), index);
+            resources
+                .by_prefix
+                .insert(prefix.as_bytes().to_vec(), index);
             let is_event = kind.group.is_empty() && kind.plural == "events";
             resources.all.push(Arc::new(Registry {
                 kind: Arc::clone(kind),
@@ -152,7 +154,11 @@ impl Resources {
         let second = slashes.next().map(|(at, _)| at);
         let found = second
             .and_then(|at| self.by_prefix.get(&rest[..at]).map(|index| (*index, at)))
-            .or_else(|| self.by_prefix.get(&rest[..first]).map(|index| (*index, first)));
+            .or_else(|| {
+                self.by_prefix
+                    .get(&rest[..first])
+                    .map(|index| (*index, first))
+            });
         let (index, at) = found?;
         Some((index, std::str::from_utf8(&rest[at + 1..]).ok()?))
     }
@@ -167,7 +173,10 @@ fn is_storage_version(kind: &Kind) -> bool {
 impl Registry {
     /// Sets what else happens on writes of this resource; at most once.
     pub fn set_hooks(&self, hooks: Arc<dyn Hooks>) {
-        assert!(self.hooks.set(hooks).is_ok(), "a resource has one set of hooks");
+        assert!(
+            self.hooks.set(hooks).is_ok(),
+            "a resource has one set of hooks"
+        );
     }
 
     /// Tells the hooks of everything that is stored.
@@ -182,12 +191,18 @@ impl Registry {
 
     /// The resource in the named version.
     pub fn version(&self, group: &str, version: &str) -> Option<&Arc<Kind>> {
-        self.versions.iter().find(|kind| kind.group == group && kind.version == version)
+        self.versions
+            .iter()
+            .find(|kind| kind.group == group && kind.version == version)
     }
 
     /// `namespace/name` or `name`.
     pub fn key(&self, namespace: &str, name: &str) -> String {
-        if self.kind.namespaced { format!("{namespace}/{name}") } else { name.to_owned() }
+        if self.kind.namespaced {
+            format!("{namespace}/{name}")
+        } else {
+            name.to_owned()
+        }
     }
 
     fn store_key(&self, key: &str) -> Bytes {
@@ -206,8 +221,16 @@ impl Registry {
 
     /// Reads a value of the store: our own JSON as it is; JSON of another form or version and
     /// upstream's protobuf by decoding.
-    fn read_stored(&self, key: &str, value: &Bytes, revision: Revision) -> Result<Entry, Malformed> {
-        let malformed = |reason: String| Malformed { key: key.to_owned(), reason };
+    fn read_stored(
+        &self,
+        key: &str,
+        value: &Bytes,
+        revision: Revision,
+    ) -> Result<Entry, Malformed> {
+        let malformed = |reason: String| Malformed {
+            key: key.to_owned(),
+            reason,
+        };
         if value.first() == Some(&b'{') && self.is_of_storage_version(value) {
             let trimmed = value.slice(..value.trim_ascii_end().len());
             if let Some(entry) = Entry::new(key, trimmed, revision) {
@@ -216,9 +239,9 @@ impl Registry {
         }
         let (kind, mut object) = if value.starts_with(b"k8s\0") {
             let wrapped = envelope::unwrap(value).map_err(|it| malformed(it.to_string()))?;
-            let kind = self.kind_of(&wrapped.api_version).ok_or_else(|| {
-                malformed(format!("unknown version {}", wrapped.api_version))
-            })?;
+            let kind = self
+                .kind_of(&wrapped.api_version)
+                .ok_or_else(|| malformed(format!("unknown version {}", wrapped.api_version)))?;
             let object = kind
                 .shape
                 .decode_protobuf(&wrapped.raw)
@@ -249,7 +272,9 @@ impl Registry {
     }
 
     fn kind_of(&self, version: &str) -> Option<&Arc<Kind>> {
-        self.versions.iter().find(|kind| api_version(kind) == version)
+        self.versions
+            .iter()
+            .find(|kind| api_version(kind) == version)
     }
 
     /// Writes kind and apiVersion of the stored version into an object.

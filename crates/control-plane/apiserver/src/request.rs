@@ -68,7 +68,10 @@ impl RequestInfo {
             }
         }
         self.resource = parts[0].to_owned();
-        self.name = parts.get(1).map(|name| decode_bytes(name)).unwrap_or_default();
+        self.name = parts
+            .get(1)
+            .map(|name| decode_bytes(name))
+            .unwrap_or_default();
         self.subresource = parts.get(2).map(|it| (*it).to_owned()).unwrap_or_default();
         if parts.len() > 3 || (path.ends_with('/') && parts.len() == 3) {
             self.rest = format!("/{}", parts.get(3..).unwrap_or_default().join("/"));
@@ -95,7 +98,8 @@ impl RequestInfo {
 
     /// Whether the path itself names an object (a field selector may name one as well).
     pub fn names_object(&self) -> bool {
-        !self.name.is_empty() && !matches!(self.verb.as_str(), "list" | "watch" | "deletecollection")
+        !self.name.is_empty()
+            && !matches!(self.verb.as_str(), "list" | "watch" | "deletecollection")
     }
 }
 

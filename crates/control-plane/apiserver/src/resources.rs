@@ -17,7 +17,10 @@ fn index() -> &'static HashMap<String, Arc<Kind>> {
     static INDEX: OnceLock<HashMap<String, Arc<Kind>>> = OnceLock::new();
     INDEX.get_or_init(|| {
         let key = |kind: &Arc<Kind>| {
-            (format!("{}/{}/{}", kind.group, kind.version, kind.plural), Arc::clone(kind))
+            (
+                format!("{}/{}/{}", kind.group, kind.version, kind.plural),
+                Arc::clone(kind),
+            )
         };
         styr_api::table().iter().map(key).collect()
     })
@@ -48,7 +51,10 @@ pub(crate) async fn answer(inbound: Inbound) -> Result<Response, Status> {
     }
     let registry = inbound.state.resources.get(&info.group, &info.resource);
     let registry = registry.ok_or_else(|| status::internal("the kind is not registered"))?;
-    let scope = Scope { kind: Arc::clone(kind), registry: Arc::clone(registry) };
+    let scope = Scope {
+        kind: Arc::clone(kind),
+        registry: Arc::clone(registry),
+    };
     if inbound.info.verb == "create" && !inbound.info.name.is_empty() {
         return Err(status::no_such_method());
     }

@@ -32,7 +32,9 @@ pub fn with_body(code: StatusCode, body: Body) -> Response {
 
 fn typed(code: StatusCode, encoding: Encoding, bytes: Vec<u8>) -> Response {
     let mut answer = with_body(code, Body::full(bytes));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media(encoding)));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media(encoding)));
     answer
 }
 
@@ -64,7 +66,12 @@ pub fn object(
         && form.encoding == Encoding::Protobuf
     {
         let message = entry.protobuf(&scope.kind);
-        envelope::wrap(&api_version(&scope.kind), &scope.kind.kind, &message, &mut out);
+        envelope::wrap(
+            &api_version(&scope.kind),
+            &scope.kind.kind,
+            &message,
+            &mut out,
+        );
     } else {
         let view = viewed(scope, entry, form.view, (IncludeObject::of(query), now));
         encode(scope, &view, form, &mut out);
@@ -90,9 +97,14 @@ pub fn viewed(
         View::Metadata(version) => partial(value, version),
         View::Table(version) => {
             let revision = entry.revision();
-            table::of(scope, vec![value], (version, include, now), json!({
-                "resourceVersion": revision.to_string(),
-            }))
+            table::of(
+                scope,
+                vec![value],
+                (version, include, now),
+                json!({
+                    "resourceVersion": revision.to_string(),
+                }),
+            )
         }
     }
 }
@@ -166,9 +178,7 @@ pub fn list(
     let is_plain = form.view == View::Whole && scope.is_stored_version() && !form.pretty;
     let mut answer = match form.encoding {
         Encoding::Json if is_plain => with_body(StatusCode::OK, json_list(scope, page)),
-        Encoding::Protobuf if is_plain => {
-            with_body(StatusCode::OK, protobuf_list(scope, &page))
-        }
+        Encoding::Protobuf if is_plain => with_body(StatusCode::OK, protobuf_list(scope, &page)),
         _ => {
             let tree = list_tree(scope, &page, form.view, (IncludeObject::of(query), now));
             let mut out = Vec::new();
@@ -218,7 +228,11 @@ fn json_list(scope: &Scope, page: Page) -> Body {
         list_meta_json(&page)
     );
     let size: usize = page.items.iter().map(|entry| entry.json_len()).sum();
-    let mut chunks = ListChunks { head: head.into_bytes(), items: page.items.into_iter(), first: true };
+    let mut chunks = ListChunks {
+        head: head.into_bytes(),
+        items: page.items.into_iter(),
+        first: true,
+    };
     if size <= CHUNK {
         return Body::full(chunks.next().unwrap_or_default());
     }
@@ -272,7 +286,12 @@ fn protobuf_list(scope: &Scope, page: &Page) -> Body {
         message.extend_from_slice(&item);
     }
     let mut out = Vec::with_capacity(message.len() + 64);
-    envelope::wrap(&api_version(&scope.kind), &scope.kind.list_kind, &message, &mut out);
+    envelope::wrap(
+        &api_version(&scope.kind),
+        &scope.kind.list_kind,
+        &message,
+        &mut out,
+    );
     Body::full(out)
 }
 
@@ -330,7 +349,10 @@ pub fn success(details: Value, code: StatusCode, form: Form) -> Response {
         "status": "Success",
         "details": details,
     });
-    let form = Form { view: View::Whole, ..form };
+    let form = Form {
+        view: View::Whole,
+        ..form
+    };
     document(&shapes::meta("Status"), &value, form, code)
 }
 
@@ -341,7 +363,9 @@ pub fn refused(status: &Status, form: Form) -> Response {
     let code = crate::status::code(status);
     let mut answer = typed(code, form.encoding, out);
     if let Some(seconds) = crate::status::retry_after(status) {
-        answer.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+        answer
+            .headers_mut()
+            .insert(http::header::RETRY_AFTER, seconds.into());
     }
     answer
 }
@@ -354,7 +378,10 @@ pub fn encode_status(status: &Status, form: Form, out: &mut Vec<u8>) {
 /// Adds `Warning` headers.
 pub fn with_warnings(mut answer: Response, warnings: &[String]) -> Response {
     for warning in warnings {
-        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " ");
+        let quoted = warning
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', " ");
         if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
             answer.headers_mut().append(WARNING, value);
         }
@@ -366,14 +393,22 @@ pub fn with_warnings(mut answer: Response, warnings: &[String]) -> Response {
 pub fn text(code: StatusCode, text: impl Into<Bytes>) -> Response {
     let mut answer = with_body(code, Body::full(text));
     let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
     answer
 }
 
 /// A JSON document that is there already.
 pub fn json_bytes(code: StatusCode, json: impl Into<Bytes>) -> Response {
     let mut answer = with_body(code, Body::full(json));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(negotiation::JSON));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(negotiation::JSON));
     answer
 }

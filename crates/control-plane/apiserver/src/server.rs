@@ -89,7 +89,11 @@ pub struct Server {
 /// Builds a server and starts filling its caches; requests are answered from the first moment,
 /// and `/readyz` tells when they are answered fully.
 pub fn build(config: Config, deps: Deps) -> anyhow::Result<Server> {
-    let Deps { store, clock, shutdown } = deps;
+    let Deps {
+        store,
+        clock,
+        shutdown,
+    } = deps;
     let event_ttl = i64::try_from(config.event_ttl.as_secs())?;
     let resources = Resources::new(styr_api::table(), &store, &clock, event_ttl);
     let built = plugins::build(&config, &resources, &clock)?;
@@ -97,7 +101,10 @@ pub fn build(config: Config, deps: Deps) -> anyhow::Result<Server> {
     let health = Health::new(&resources);
     let kubelets = Kubelets::new(&config.kubelet)?;
     let state = Arc::new(State {
-        limits: Limits::new(config.max_requests_inflight, config.max_mutating_requests_inflight),
+        limits: Limits::new(
+            config.max_requests_inflight,
+            config.max_mutating_requests_inflight,
+        ),
         clock,
         shutdown: shutdown.clone(),
         authenticators: built.authenticators,
@@ -117,7 +124,11 @@ pub fn build(config: Config, deps: Deps) -> anyhow::Result<Server> {
     let tasks = Arc::new(Tasks::new());
     tasks.spawn_infallible(Arc::clone(&resources).run(shutdown.clone()));
     tasks.spawn_infallible(duties::run(Arc::clone(&state)));
-    Ok(Server { state, tasks, identity: None })
+    Ok(Server {
+        state,
+        tasks,
+        identity: None,
+    })
 }
 
 impl Server {
@@ -128,7 +139,10 @@ impl Server {
     /// The same server, asked by `user`: no credentials are needed or heeded.
     #[must_use]
     pub fn as_user(&self, user: User) -> Self {
-        Self { identity: Some(Arc::new(user)), ..self.clone() }
+        Self {
+            identity: Some(Arc::new(user)),
+            ..self.clone()
+        }
     }
 
     /// Finishes when the server is ready: caches filled, bootstrap objects there.

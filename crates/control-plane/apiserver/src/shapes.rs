@@ -9,7 +9,9 @@ pub(crate) fn meta(name: &str) -> Shape {
 
 /// A built-in type by its OpenAPI name.
 pub(crate) fn builtin(name: &str) -> Shape {
-    Schema::builtin().shape(name).expect("the generated table has every type that is served")
+    Schema::builtin()
+        .shape(name)
+        .expect("the generated table has every type that is served")
 }
 
 /// The list of a kind.

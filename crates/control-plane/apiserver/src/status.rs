@@ -13,8 +13,7 @@ use crate::request::RequestInfo;
 pub const MODIFIED: &str = "the object has been modified; please apply your changes to the latest \
                             version and try again";
 
-const CONTINUE_EXPIRED: &str =
-    "The provided continue parameter is too old to display a consistent list result. You can \
+const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to display a consistent list result. You can \
      start a new list without the continue parameter, or use the continue token in this response \
      to retrieve the remainder of the results. Continuing with the provided token results in an \
      inconsistent list - objects that were created, modified, or deleted between the time the \
@@ -37,7 +36,10 @@ pub fn already_exists(kind: &Kind, name: &str) -> Status {
 }
 
 pub fn generated_name_conflict(kind: &Kind, refused: &Status) -> Status {
-    let name = refused.details.as_ref().map_or("", |details| details.name.as_str());
+    let name = refused
+        .details
+        .as_ref()
+        .map_or("", |details| details.name.as_str());
     Status::generate_name_conflict(resource(kind), name)
 }
 
@@ -61,13 +63,21 @@ pub fn invalid_options(kind: &str, problems: Vec<FieldError>) -> Status {
 pub fn version_required(kind: &Kind, name: &str) -> Status {
     let field = "metadata.resourceVersion";
     let problem = FieldError::invalid(field, 0, "must be specified for an update");
-    Status::invalid((kind.group.as_str(), kind.plural.as_str()), name, vec![problem])
+    Status::invalid(
+        (kind.group.as_str(), kind.plural.as_str()),
+        name,
+        vec![problem],
+    )
 }
 
 pub fn invalid_resource_version(kind: &Kind, name: &str, text: &str) -> Status {
     let why = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
     let problem = FieldError::invalid("resourceVersion", text, why);
-    Status::invalid((kind.group.as_str(), kind.plural.as_str()), name, vec![problem])
+    Status::invalid(
+        (kind.group.as_str(), kind.plural.as_str()),
+        name,
+        vec![problem],
+    )
 }
 
 pub fn bad_request(message: &str) -> Status {
@@ -139,7 +149,10 @@ pub fn store(error: &StoreError) -> Status {
 }
 
 pub fn not_acceptable(NotAcceptable(known): NotAcceptable) -> Status {
-    let message = format!("only the following media types are accepted: {}", known.join(", "));
+    let message = format!(
+        "only the following media types are accepted: {}",
+        known.join(", ")
+    );
     Status::not_acceptable(message)
 }
 

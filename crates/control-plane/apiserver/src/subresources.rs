@@ -47,22 +47,97 @@ enum Entry {
 /// Subresources but `status`, which all kinds have alike.
 const ENTRIES: &[(&str, &str, &str, Entry)] = &[
     ("", "namespaces", "finalize", Entry::Part(&finalize::PART)),
-    ("", "nodes", "proxy", Entry::Action(|i, s| Box::pin(node_proxy::answer(i, s)))),
-    ("", "pods", "attach", Entry::Action(|i, s| Box::pin(streaming::attach(i, s)))),
-    ("", "pods", "binding", Entry::Action(|i, s| Box::pin(binding::answer(i, s)))),
-    ("", "pods", "ephemeralcontainers", Entry::Part(&ephemeral_containers::PART)),
-    ("", "pods", "eviction", Entry::Action(|i, s| Box::pin(eviction::answer(i, s)))),
-    ("", "pods", "exec", Entry::Action(|i, s| Box::pin(streaming::exec(i, s)))),
-    ("", "pods", "log", Entry::Action(|i, s| Box::pin(log::answer(i, s)))),
-    ("", "pods", "portforward", Entry::Action(|i, s| Box::pin(streaming::port_forward(i, s)))),
-    ("", "pods", "proxy", Entry::Action(|i, s| Box::pin(pod_proxy::answer(i, s)))),
+    (
+        "",
+        "nodes",
+        "proxy",
+        Entry::Action(|i, s| Box::pin(node_proxy::answer(i, s))),
+    ),
+    (
+        "",
+        "pods",
+        "attach",
+        Entry::Action(|i, s| Box::pin(streaming::attach(i, s))),
+    ),
+    (
+        "",
+        "pods",
+        "binding",
+        Entry::Action(|i, s| Box::pin(binding::answer(i, s))),
+    ),
+    (
+        "",
+        "pods",
+        "ephemeralcontainers",
+        Entry::Part(&ephemeral_containers::PART),
+    ),
+    (
+        "",
+        "pods",
+        "eviction",
+        Entry::Action(|i, s| Box::pin(eviction::answer(i, s))),
+    ),
+    (
+        "",
+        "pods",
+        "exec",
+        Entry::Action(|i, s| Box::pin(streaming::exec(i, s))),
+    ),
+    (
+        "",
+        "pods",
+        "log",
+        Entry::Action(|i, s| Box::pin(log::answer(i, s))),
+    ),
+    (
+        "",
+        "pods",
+        "portforward",
+        Entry::Action(|i, s| Box::pin(streaming::port_forward(i, s))),
+    ),
+    (
+        "",
+        "pods",
+        "proxy",
+        Entry::Action(|i, s| Box::pin(pod_proxy::answer(i, s))),
+    ),
     ("", "pods", "resize", Entry::Part(&resize::PART)),
-    ("", "replicationcontrollers", "scale", Entry::Action(|i, s| Box::pin(scale::answer(i, s)))),
-    ("", "serviceaccounts", "token", Entry::Action(|i, s| Box::pin(token::answer(i, s)))),
-    ("", "services", "proxy", Entry::Action(|i, s| Box::pin(service_proxy::answer(i, s)))),
-    ("apps", "deployments", "scale", Entry::Action(|i, s| Box::pin(scale::answer(i, s)))),
-    ("apps", "replicasets", "scale", Entry::Action(|i, s| Box::pin(scale::answer(i, s)))),
-    ("apps", "statefulsets", "scale", Entry::Action(|i, s| Box::pin(scale::answer(i, s)))),
+    (
+        "",
+        "replicationcontrollers",
+        "scale",
+        Entry::Action(|i, s| Box::pin(scale::answer(i, s))),
+    ),
+    (
+        "",
+        "serviceaccounts",
+        "token",
+        Entry::Action(|i, s| Box::pin(token::answer(i, s))),
+    ),
+    (
+        "",
+        "services",
+        "proxy",
+        Entry::Action(|i, s| Box::pin(service_proxy::answer(i, s))),
+    ),
+    (
+        "apps",
+        "deployments",
+        "scale",
+        Entry::Action(|i, s| Box::pin(scale::answer(i, s))),
+    ),
+    (
+        "apps",
+        "replicasets",
+        "scale",
+        Entry::Action(|i, s| Box::pin(scale::answer(i, s))),
+    ),
+    (
+        "apps",
+        "statefulsets",
+        "scale",
+        Entry::Action(|i, s| Box::pin(scale::answer(i, s))),
+    ),
     (
         "certificates.k8s.io",
         "certificatesigningrequests",
@@ -76,17 +151,25 @@ type CreateOnly = fn(Inbound, Arc<Kind>) -> Answer;
 /// Kinds that are not stored.
 const CREATE_ONLY: &[(&str, &str, CreateOnly)] = &[
     ("", "bindings", |i, _| Box::pin(binding::collection(i))),
-    ("", "componentstatuses", |i, k| Box::pin(component_status::answer(i, k))),
+    ("", "componentstatuses", |i, k| {
+        Box::pin(component_status::answer(i, k))
+    }),
     ("authentication.k8s.io", "selfsubjectreviews", |i, k| {
         Box::pin(identity_reviews::self_subject(i, k))
     }),
-    ("authentication.k8s.io", "tokenreviews", |i, k| Box::pin(identity_reviews::token(i, k))),
-    ("authorization.k8s.io", "localsubjectaccessreviews", |i, k| {
-        Box::pin(access_reviews::local(i, k))
+    ("authentication.k8s.io", "tokenreviews", |i, k| {
+        Box::pin(identity_reviews::token(i, k))
     }),
-    ("authorization.k8s.io", "selfsubjectaccessreviews", |i, k| {
-        Box::pin(access_reviews::self_subject(i, k))
-    }),
+    (
+        "authorization.k8s.io",
+        "localsubjectaccessreviews",
+        |i, k| Box::pin(access_reviews::local(i, k)),
+    ),
+    (
+        "authorization.k8s.io",
+        "selfsubjectaccessreviews",
+        |i, k| Box::pin(access_reviews::self_subject(i, k)),
+    ),
     ("authorization.k8s.io", "selfsubjectrulesreviews", |i, k| {
         Box::pin(access_reviews::rules(i, k))
     }),
@@ -98,14 +181,22 @@ const CREATE_ONLY: &[(&str, &str, CreateOnly)] = &[
 /// Answers a request for a subresource.
 pub(crate) async fn answer(inbound: Inbound, kind: &Arc<Kind>) -> Result<Response, Status> {
     let info = &inbound.info;
-    let known = kind.subresources.iter().find(|it| it.name == info.subresource);
-    let Some(known) = known else { return Ok(chain::nowhere()) };
+    let known = kind
+        .subresources
+        .iter()
+        .find(|it| it.name == info.subresource);
+    let Some(known) = known else {
+        return Ok(chain::nowhere());
+    };
     if !known.verbs.contains(&info.verb) {
         return Err(status::no_such_method());
     }
     let registry = inbound.state.resources.get(&info.group, &info.resource);
     let registry = registry.ok_or_else(|| status::internal("the kind is not registered"))?;
-    let scope = Scope { kind: Arc::clone(kind), registry: Arc::clone(registry) };
+    let scope = Scope {
+        kind: Arc::clone(kind),
+        registry: Arc::clone(registry),
+    };
     if info.subresource == "status" {
         return handlers::part(inbound, scope, Aspect::Status).await;
     }
@@ -117,7 +208,10 @@ pub(crate) async fn answer(inbound: Inbound, kind: &Arc<Kind>) -> Result<Respons
             handlers::part(inbound, scope, Aspect::Part(part)).await
         }
         Some((_, _, _, Entry::Action(action))) => action(inbound, scope).await,
-        None => Err(status::not_implemented(&format!("{}/{}", kind.plural, info.subresource))),
+        None => Err(status::not_implemented(&format!(
+            "{}/{}",
+            kind.plural, info.subresource
+        ))),
     }
 }
 
@@ -146,5 +240,10 @@ fn created(inbound: &Inbound) -> Result<Response, Status> {
         "code": 201,
     });
     let shape = crate::shapes::meta("Status");
-    Ok(response::document(&shape, &value, form, StatusCode::CREATED))
+    Ok(response::document(
+        &shape,
+        &value,
+        form,
+        StatusCode::CREATED,
+    ))
 }

@@ -137,7 +137,9 @@ fn find<'a>(object: &'a Value, path: &str) -> &'a Value {
 
 /// How long ago, in at most two units.
 pub fn age(since: &str, now: Timestamp) -> String {
-    let Ok(since) = since.parse::<Timestamp>() else { return "<unknown>".to_owned() };
+    let Ok(since) = since.parse::<Timestamp>() else {
+        return "<unknown>".to_owned();
+    };
     let seconds = now.as_second() - since.as_second();
     human(seconds)
 }

@@ -33,7 +33,10 @@ pub(super) enum Refused {
 
 impl Addresses {
     pub(super) fn new(network: Network) -> Self {
-        Self { network, taken: Mutex::default() }
+        Self {
+            network,
+            taken: Mutex::default(),
+        }
     }
 
     pub(super) fn network(&self) -> Network {
@@ -46,7 +49,11 @@ impl Addresses {
             return Err(Refused::OutOfRange(self.network.to_string()));
         }
         let mut taken = self.taken.lock().expect("no holder of this lock panics");
-        if taken.insert(address) { Ok(()) } else { Err(Refused::Taken) }
+        if taken.insert(address) {
+            Ok(())
+        } else {
+            Err(Refused::Taken)
+        }
     }
 
     /// Takes any address.
@@ -78,7 +85,10 @@ impl Addresses {
     }
 
     pub(super) fn give_back(&self, address: IpAddr) {
-        self.taken.lock().expect("no holder of this lock panics").remove(&address);
+        self.taken
+            .lock()
+            .expect("no holder of this lock panics")
+            .remove(&address);
     }
 }
 
@@ -86,7 +96,11 @@ impl Addresses {
 fn lower_part(usable: u64) -> u64 {
     const MIN: u64 = 16;
     const MAX: u64 = 256;
-    if usable < MIN { 0 } else { (usable / 16).clamp(MIN, MAX) }
+    if usable < MIN {
+        0
+    } else {
+        (usable / 16).clamp(MIN, MAX)
+    }
 }
 
 #[cfg(test)]

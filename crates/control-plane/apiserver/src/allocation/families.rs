@@ -22,7 +22,9 @@ pub(super) fn is_headless(service: &Value) -> bool {
 pub(super) fn normalize(service: &mut Value, old: Option<&Value>) {
     let spec = &mut service["spec"];
     let ip = spec["clusterIP"].as_str().unwrap_or("").to_owned();
-    let has_list = spec["clusterIPs"].as_array().is_some_and(|list| !list.is_empty());
+    let has_list = spec["clusterIPs"]
+        .as_array()
+        .is_some_and(|list| !list.is_empty());
     match old {
         None if !ip.is_empty() && !has_list => spec["clusterIPs"] = json!([ip]),
         None if ip.is_empty() && has_list => spec["clusterIP"] = spec["clusterIPs"][0].clone(),
@@ -56,8 +58,9 @@ pub(super) fn fill(service: &mut Value, networks: &[Network]) {
         clear(&mut service["spec"], &["ipFamilies", "ipFamilyPolicy"]);
         return;
     }
-    let has_selector =
-        service["spec"]["selector"].as_object().is_some_and(|it| !it.is_empty());
+    let has_selector = service["spec"]["selector"]
+        .as_object()
+        .is_some_and(|it| !it.is_empty());
     let without_selector = is_headless(service) && !has_selector;
     let spec = &mut service["spec"];
     if spec["ipFamilies"].as_array().is_none_or(Vec::is_empty) {
@@ -67,10 +70,20 @@ pub(super) fn fill(service: &mut Value, networks: &[Network]) {
             .flatten()
             .filter_map(Value::as_str)
             .filter(|ip| *ip != "None")
-            .map(|ip| if ip.contains(':') { json!("IPv6") } else { json!("IPv4") })
+            .map(|ip| {
+                if ip.contains(':') {
+                    json!("IPv6")
+                } else {
+                    json!("IPv4")
+                }
+            })
             .collect();
         let default = networks.first().map_or("IPv4", |network| family(*network));
-        spec["ipFamilies"] = if given.is_empty() { json!([default]) } else { given.into() };
+        spec["ipFamilies"] = if given.is_empty() {
+            json!([default])
+        } else {
+            given.into()
+        };
     }
     if spec["ipFamilyPolicy"].is_null() {
         let policy = if without_selector {
@@ -88,7 +101,11 @@ pub(super) fn fill(service: &mut Value, networks: &[Network]) {
     let can_two = networks.len() > 1 || without_selector;
     let families = spec["ipFamilies"].as_array_mut().expect("just filled in");
     if wants_two && can_two && families.len() == 1 {
-        let other = if families[0] == "IPv4" { "IPv6" } else { "IPv4" };
+        let other = if families[0] == "IPv4" {
+            "IPv6"
+        } else {
+            "IPv4"
+        };
         families.push(other.into());
     }
 }

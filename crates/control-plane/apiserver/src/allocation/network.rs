@@ -20,9 +20,15 @@ impl Network {
         if u32::from(prefix) > bits(address) {
             return None;
         }
-        let network = Self { base: address, prefix };
+        let network = Self {
+            base: address,
+            prefix,
+        };
         let base = number(address) >> network.host_bits() << network.host_bits();
-        Some(Self { base: network.at(base), prefix })
+        Some(Self {
+            base: network.at(base),
+            prefix,
+        })
     }
 
     fn host_bits(&self) -> u32 {

@@ -30,7 +30,9 @@ pub(super) fn owned(service: &Value) -> Vec<NodePort> {
         .flatten()
         .filter_map(|port| Some((number(&port["nodePort"])?, protocol(port))))
         .collect();
-    owned.extend(number(&service["spec"]["healthCheckNodePort"]).map(|port| (port, "TCP".to_owned())));
+    owned.extend(
+        number(&service["spec"]["healthCheckNodePort"]).map(|port| (port, "TCP".to_owned())),
+    );
     owned.sort();
     owned.dedup();
     owned
@@ -59,7 +61,8 @@ pub(super) fn take(
         let asked = number(&service["spec"]["healthCheckNodePort"]);
         let field = "spec.healthCheckNodePort";
         let port = one(ports, (asked, "TCP"), already, taken).map_err(|why| {
-            let detail = format!("failed to allocate requested HealthCheck NodePort {asked:?}: {why}");
+            let detail =
+                format!("failed to allocate requested HealthCheck NodePort {asked:?}: {why}");
             FieldError::invalid(field, asked.unwrap_or(0), detail)
         })?;
         service["spec"]["healthCheckNodePort"] = port.into();
@@ -73,7 +76,9 @@ fn take_ports(
     already: &[NodePort],
     taken: &mut Vec<NodePort>,
 ) -> Result<(), FieldError> {
-    let Some(list) = service["spec"]["ports"].as_array_mut() else { return Ok(()) };
+    let Some(list) = service["spec"]["ports"].as_array_mut() else {
+        return Ok(());
+    };
     // Ports that are asked for come first, so that none of them is given to another.
     let mut order: Vec<usize> = (0..list.len()).collect();
     order.sort_by_key(|index| number(&list[*index]["nodePort"]).is_none());
@@ -83,7 +88,10 @@ fn take_ports(
         let protocol = protocol(&list[index]);
         let port = list[index]["port"].as_u64().unwrap_or(0);
         let asked = number(&list[index]["nodePort"]);
-        let sibling = shared.iter().find(|(it, _)| *it == port).map(|(_, node_port)| *node_port);
+        let sibling = shared
+            .iter()
+            .find(|(it, _)| *it == port)
+            .map(|(_, node_port)| *node_port);
         let wanted = asked.or(sibling);
         let node_port = match one(ports, (wanted, &protocol), already, taken) {
             Err(_) if asked.is_none() && wanted.is_some() => {
@@ -158,7 +166,8 @@ pub(super) fn keep(new: &mut Value, old: &Value) {
 
 /// A service that no longer has node ports loses those that it did not ask for anew.
 fn drop_unchanged(new: &mut Value, old: &Value) {
-    if new["spec"]["ports"].as_array().map(Vec::len) != old["spec"]["ports"].as_array().map(Vec::len)
+    if new["spec"]["ports"].as_array().map(Vec::len)
+        != old["spec"]["ports"].as_array().map(Vec::len)
     {
         return;
     }

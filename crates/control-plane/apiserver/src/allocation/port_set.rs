@@ -29,7 +29,11 @@ pub(super) enum Refused {
 
 impl Ports {
     pub(super) fn new((first, last): (u16, u16)) -> Self {
-        Self { first, last, taken: Mutex::default() }
+        Self {
+            first,
+            last,
+            taken: Mutex::default(),
+        }
     }
 
     /// Takes a certain port.
@@ -38,7 +42,11 @@ impl Ports {
             return Err(Refused::OutOfRange(self.first, self.last));
         }
         let mut taken = self.taken.lock().expect("no holder of this lock panics");
-        if taken.insert((port, protocol.to_owned())) { Ok(()) } else { Err(Refused::Taken) }
+        if taken.insert((port, protocol.to_owned())) {
+            Ok(())
+        } else {
+            Err(Refused::Taken)
+        }
     }
 
     /// Takes any port that is free for every protocol.
@@ -51,7 +59,9 @@ impl Ports {
         let lower = self.first + lower_part(self.last - self.first + 1);
         let mut random = rand::rng();
         let random_ports = (0..RANDOM_TRIES).map(|_| random.random_range(lower..=self.last));
-        let candidates = random_ports.chain(lower..=self.last).chain(self.first..lower);
+        let candidates = random_ports
+            .chain(lower..=self.last)
+            .chain(self.first..lower);
         for port in candidates.collect::<Vec<_>>() {
             if is_free(&taken, port) {
                 taken.insert((port, protocol.to_owned()));
@@ -71,7 +81,11 @@ impl Ports {
 fn lower_part(size: u16) -> u16 {
     const MIN: u16 = 16;
     const MAX: u16 = 128;
-    if size <= MIN { 0 } else { (size / 32).clamp(MIN, MAX).min(size - 1) }
+    if size <= MIN {
+        0
+    } else {
+        (size / 32).clamp(MIN, MAX).min(size - 1)
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,10 @@ struct Taken {
 impl Services {
     pub fn new(networks: Vec<Network>, node_ports: (u16, u16)) -> Self {
         let addresses = networks.into_iter().map(Addresses::new).collect();
-        Self { addresses: Arc::new(addresses), ports: Arc::new(Ports::new(node_ports)) }
+        Self {
+            addresses: Arc::new(addresses),
+            ports: Arc::new(Ports::new(node_ports)),
+        }
     }
 
     fn networks(&self) -> Vec<Network> {
@@ -40,7 +43,9 @@ impl Services {
     }
 
     fn of_family(&self, wanted: &str) -> Option<&Addresses> {
-        self.addresses.iter().find(|it| family(it.network()) == wanted)
+        self.addresses
+            .iter()
+            .find(|it| family(it.network()) == wanted)
     }
 
     /// Takes the addresses that a service asks for, or any. On an error nothing stays taken.
@@ -56,12 +61,17 @@ impl Services {
             let Some(addresses) = self.of_family(family) else {
                 let detail = "not configured on this cluster";
                 let field = format!("spec.ipFamilies[{index}]");
-                return Err(refused(service, FieldError::invalid(field, family.as_str(), detail)));
+                return Err(refused(
+                    service,
+                    FieldError::invalid(field, family.as_str(), detail),
+                ));
             };
             let address = match asked.get(index).filter(|text| !text.is_empty()) {
                 Some(text) => {
                     // What is no address is found by validation.
-                    let Ok(address) = text.parse() else { return Ok(()) };
+                    let Ok(address) = text.parse() else {
+                        return Ok(());
+                    };
                     addresses.take(address).map_err(|why| {
                         let detail = format!("failed to allocate IP {address}: {why}");
                         refused(service, FieldError::invalid(field, text.as_str(), detail))
@@ -117,14 +127,20 @@ fn give_back(addresses: &[Addresses], ports: &Ports, taken: &Taken) {
 fn owned(service: &Value) -> Taken {
     let addresses = texts(&service["spec"]["clusterIPs"]);
     Taken {
-        addresses: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
+        addresses: addresses
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .collect(),
         ports: node_port::owned(service),
     }
 }
 
 fn texts(value: &Value) -> Vec<String> {
     let list = value.as_array();
-    list.into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect()
+    list.into_iter()
+        .flatten()
+        .filter_map(|it| it.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn refused(service: &Value, problem: FieldError) -> Status {
@@ -177,7 +193,9 @@ impl Hooks for Services {
             ports: without(before.ports, &after.ports),
         };
         let (addresses, ports) = (Arc::clone(&self.addresses), Arc::clone(&self.ports));
-        Ok(self.undo(taken).and_on_commit(move || give_back(&addresses, &ports, &left)))
+        Ok(self
+            .undo(taken)
+            .and_on_commit(move || give_back(&addresses, &ports, &left)))
     }
 
     async fn after_delete(&self, object: &Value) {
@@ -188,7 +206,10 @@ impl Hooks for Services {
     fn loaded(&self, object: &Value) {
         let owned = owned(object);
         for address in owned.addresses {
-            let set = self.addresses.iter().find(|it| it.network().contains(address));
+            let set = self
+                .addresses
+                .iter()
+                .find(|it| it.network().contains(address));
             // An address of another network is left alone: the network may have been changed.
             if let Some(Err(why)) = set.map(|set| set.take(address)) {
                 tracing::warn!(%address, %why, "an address belongs to several services");

@@ -34,7 +34,10 @@ pub(super) struct Document {
 
 /// Whether the reader would rather have the aggregated document.
 pub(super) fn asked_for(headers: &HeaderMap) -> Option<Form> {
-    let accepted = headers.get_all(ACCEPT).iter().filter_map(|it| it.to_str().ok());
+    let accepted = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|it| it.to_str().ok());
     for clause in accepted.flat_map(|it| it.split(',')) {
         let parts: Vec<&str> = clause.split(';').map(str::trim).collect();
         let is_aggregated = parts.contains(&"as=APIGroupDiscoveryList")
@@ -80,9 +83,21 @@ impl Document {
         let mut message = Vec::new();
         shape.encode_protobuf(&value, &mut message);
         let mut protobuf = Vec::new();
-        envelope::wrap("apidiscovery.k8s.io/v2", "APIGroupDiscoveryList", &message, &mut protobuf);
-        let hash: String = Sha256::digest(&json).iter().map(|byte| format!("{byte:02X}")).collect();
-        Self { etag: format!("\"{hash}\""), json: json.into(), protobuf: protobuf.into() }
+        envelope::wrap(
+            "apidiscovery.k8s.io/v2",
+            "APIGroupDiscoveryList",
+            &message,
+            &mut protobuf,
+        );
+        let hash: String = Sha256::digest(&json)
+            .iter()
+            .map(|byte| format!("{byte:02X}"))
+            .collect();
+        Self {
+            etag: format!("\"{hash}\""),
+            json: json.into(),
+            protobuf: protobuf.into(),
+        }
     }
 
     pub(super) fn form(&self, form: Form) -> (&'static str, Bytes) {
@@ -94,7 +109,11 @@ impl Document {
 }
 
 fn group(kinds: &[Arc<Kind>], name: &str, versions: &[String]) -> Value {
-    let metadata = if name.is_empty() { json!({}) } else { json!({ "name": name }) };
+    let metadata = if name.is_empty() {
+        json!({})
+    } else {
+        json!({ "name": name })
+    };
     let version = |version: &String| {
         let resources: Vec<Value> = kinds
             .iter()
@@ -127,7 +146,9 @@ fn resource(kind: &Kind) -> Value {
             let (group, version) = if it.group_version == api_version(kind) {
                 ("", "")
             } else {
-                it.group_version.split_once('/').unwrap_or(("", &it.group_version))
+                it.group_version
+                    .split_once('/')
+                    .unwrap_or(("", &it.group_version))
             };
             json!({
                 "subresource": it.name,

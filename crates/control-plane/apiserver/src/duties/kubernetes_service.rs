@@ -38,11 +38,25 @@ pub(super) async fn ensure(state: &State) {
         },
     });
     ensure_object(services, NAMESPACE, service).await;
-    let Some(address) = advertised(state) else { return };
+    let Some(address) = advertised(state) else {
+        return;
+    };
     let endpoints = state.resources.builtin("", "endpoints");
-    put(endpoints, endpoints_of(address, state.config.secure_port), "subsets").await;
-    let slices = state.resources.builtin("discovery.k8s.io", "endpointslices");
-    put(slices, slice_of(address, state.config.secure_port), "endpoints").await;
+    put(
+        endpoints,
+        endpoints_of(address, state.config.secure_port),
+        "subsets",
+    )
+    .await;
+    let slices = state
+        .resources
+        .builtin("discovery.k8s.io", "endpointslices");
+    put(
+        slices,
+        slice_of(address, state.config.secure_port),
+        "endpoints",
+    )
+    .await;
 }
 
 /// Makes them again whenever somebody has deleted one of them.
@@ -66,7 +80,9 @@ pub(super) async fn keep(state: &Arc<State>) {
         if changed.is_err() {
             return;
         }
-        let is_missing = watched.iter().any(|registry| registry.cache.get(&key).is_none());
+        let is_missing = watched
+            .iter()
+            .any(|registry| registry.cache.get(&key).is_none());
         if is_missing && (advertised(state).is_some() || watched[0].cache.get(&key).is_none()) {
             ensure(state).await;
         }
@@ -136,10 +152,15 @@ async fn put(registry: &Registry, object: Value, field: &str) {
     }
     let user = User::loopback();
     let mut call = Call::internal(&user, NAMESPACE);
-    let target =
-        Target { name: NAME, aspect: Aspect::Main, preconditions: Preconditions::default() };
+    let target = Target {
+        name: NAME,
+        aspect: Aspect::Main,
+        preconditions: Preconditions::default(),
+    };
     let set = registry.update(&mut call, &target, |old| {
-        let mut new = old.cloned().ok_or_else(|| status::not_found(&registry.kind, NAME))?;
+        let mut new = old
+            .cloned()
+            .ok_or_else(|| status::not_found(&registry.kind, NAME))?;
         new[field] = object[field].clone();
         new["ports"] = object["ports"].clone();
         if object["ports"].is_null()

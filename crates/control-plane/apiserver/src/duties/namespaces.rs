@@ -9,9 +9,8 @@ const SYSTEM: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-sy
 
 pub(super) async fn ensure(state: &State) {
     let registry = state.resources.builtin("", "namespaces");
-    let ensure = SYSTEM.map(|name| {
-        ensure_object(registry, name, json!({ "metadata": { "name": name } }))
-    });
+    let ensure =
+        SYSTEM.map(|name| ensure_object(registry, name, json!({ "metadata": { "name": name } })));
     futures::future::join_all(ensure).await;
 }
 
@@ -21,7 +20,9 @@ pub(super) struct Hooks;
 
 impl crate::registry::Hooks for Hooks {
     fn holds(&self, namespace: &Value) -> bool {
-        namespace["spec"]["finalizers"].as_array().is_some_and(|list| !list.is_empty())
+        namespace["spec"]["finalizers"]
+            .as_array()
+            .is_some_and(|list| !list.is_empty())
     }
 
     fn mark_deleted(&self, namespace: &mut Value) {

@@ -23,11 +23,16 @@ pub(super) async fn ensure(state: &State) {
     ensure_object(registry, "", object).await;
     let user = User::loopback();
     let mut call = Call::internal(&user, "");
-    let target =
-        Target { name: NAME, aspect: Aspect::Status, preconditions: Preconditions::default() };
+    let target = Target {
+        name: NAME,
+        aspect: Aspect::Status,
+        preconditions: Preconditions::default(),
+    };
     let now = timestamp(state.clock.now());
     let marked = registry.update(&mut call, &target, |old| {
-        let mut new = old.cloned().ok_or_else(|| status::not_found(&registry.kind, NAME))?;
+        let mut new = old
+            .cloned()
+            .ok_or_else(|| status::not_found(&registry.kind, NAME))?;
         new["status"]["conditions"] = json!([{
             "type": "Ready",
             "status": "True",

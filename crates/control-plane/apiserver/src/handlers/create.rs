@@ -17,15 +17,21 @@ pub(super) async fn create(mut inbound: Inbound, scope: Scope) -> Result<Respons
     let object = to_storage(&scope, decoded.object);
     if inbound.info.namespace.is_empty() && scope.kind.plural == "namespaces" {
         // A Namespace is in itself, as far as admission is concerned.
-        inbound.info.namespace =
-            object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        inbound.info.namespace = object["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
     }
     let mut call = inbound.call(decoded.warnings)?;
     let entry = scope.registry.create(&mut call, object).await?;
     let warnings = std::mem::take(&mut call.warnings);
     let now = inbound.state.clock.now();
-    let answer =
-        response::object(&scope, &entry, form, (StatusCode::CREATED, now, &inbound.query))?;
+    let answer = response::object(
+        &scope,
+        &entry,
+        form,
+        (StatusCode::CREATED, now, &inbound.query),
+    )?;
     Ok(response::with_warnings(answer, &warnings))
 }
 
@@ -35,7 +41,11 @@ pub(super) fn match_namespace(
     scope: &Scope,
     object: &mut Value,
 ) -> Result<(), Status> {
-    let wanted = if scope.kind.namespaced { inbound.info.namespace.as_str() } else { "" };
+    let wanted = if scope.kind.namespaced {
+        inbound.info.namespace.as_str()
+    } else {
+        ""
+    };
     let given = object["metadata"]["namespace"].as_str().unwrap_or("");
     if given == wanted {
         return Ok(());

@@ -38,7 +38,10 @@ pub(super) async fn delete(mut inbound: Inbound, scope: Scope) -> Result<Respons
     let options = options(&mut inbound).await?;
     let mut call = inbound.call(Vec::new())?;
     call.dry_run = !options.dry_run.is_empty();
-    let deleted = scope.registry.delete(&mut call, &inbound.info.name, &options).await?;
+    let deleted = scope
+        .registry
+        .delete(&mut call, &inbound.info.name, &options)
+        .await?;
     let warnings = std::mem::take(&mut call.warnings);
     let code = if !deleted.gone && options.orphan_dependents == Some(false) {
         StatusCode::ACCEPTED
@@ -75,7 +78,11 @@ pub(super) async fn options(inbound: &mut Inbound) -> Result<DeleteOptions, Stat
         DeleteOptions::from_body(&read(&body, encoding)?)
     };
     let problems = options.problems();
-    if problems.is_empty() { Ok(options) } else { Err(status::invalid_options("DeleteOptions", problems)) }
+    if problems.is_empty() {
+        Ok(options)
+    } else {
+        Err(status::invalid_options("DeleteOptions", problems))
+    }
 }
 
 /// Any group's `DeleteOptions` will do.
@@ -86,7 +93,9 @@ fn read(body: &bytes::Bytes, encoding: negotiation::Encoding) -> Result<Value, S
         negotiation::Encoding::Protobuf => {
             let wrapped =
                 styr_schema::envelope::unwrap(body).map_err(|it| failed(it.to_string()))?;
-            shape.decode_protobuf(&wrapped.raw).map_err(|it| failed(it.to_string()))
+            shape
+                .decode_protobuf(&wrapped.raw)
+                .map_err(|it| failed(it.to_string()))
         }
         negotiation::Encoding::Json => shape
             .decode_json(body, Strictness::Ignore)

@@ -23,7 +23,11 @@ pub(super) async fn delete_collection(
         let mut call = inbound.call(Vec::new())?;
         call.dry_run = !options.dry_run.is_empty();
         call.namespace = entry.namespace();
-        match scope.registry.delete(&mut call, entry.name(), &options).await {
+        match scope
+            .registry
+            .delete(&mut call, entry.name(), &options)
+            .await
+        {
             Ok(deleted) => page.items.push(deleted.entry),
             // Somebody else was quicker; it is gone, which is what was asked for.
             Err(refused) if status::is_not_found(&refused) => {}

@@ -18,7 +18,10 @@ pub(super) async fn get(inbound: Inbound, scope: Scope) -> Result<Response, Stat
         Some(0) => At::Any,
         Some(revision) => At::NotOlderThan(revision),
     };
-    let entry = scope.registry.get(&inbound.info.namespace, &inbound.info.name, at).await?;
+    let entry = scope
+        .registry
+        .get(&inbound.info.namespace, &inbound.info.name, at)
+        .await?;
     let now = inbound.state.clock.now();
     response::object(&scope, &entry, form, (StatusCode::OK, now, &inbound.query))
 }

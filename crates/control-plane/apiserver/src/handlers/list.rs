@@ -31,11 +31,22 @@ pub struct Page {
 pub(super) async fn list(inbound: Inbound, scope: Scope) -> Result<Response, Status> {
     let form = inbound.form(Offer::Objects)?;
     let options = ListOptions::parse(&scope.kind, &inbound.query, false)?;
-    let page = match (page(&scope, &inbound.info.namespace, &options).await, &options.next) {
+    let page = match (
+        page(&scope, &inbound.info.namespace, &options).await,
+        &options.next,
+    ) {
         (Err(refused), Some(next)) if status::is_expired(&refused) => {
-            let fresh = Continue { revision: None, start: next.start.clone() };
+            let fresh = Continue {
+                revision: None,
+                start: next.start.clone(),
+            };
             let tree = status::continue_expired(&fresh.encode());
-            return Ok(response::document(&shapes::meta("Status"), &tree, form, StatusCode::GONE));
+            return Ok(response::document(
+                &shapes::meta("Status"),
+                &tree,
+                form,
+                StatusCode::GONE,
+            ));
         }
         (page, _) => page?,
     };
@@ -50,10 +61,22 @@ pub(super) async fn page(
     options: &ListOptions,
 ) -> Result<Page, Status> {
     let (snapshot, revision) = scope.registry.snapshot(options.at()).await?;
-    let prefix = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
-    let start = options.next.as_ref().map(|next| format!("{prefix}{}", next.start));
+    let prefix = if namespace.is_empty() {
+        String::new()
+    } else {
+        format!("{namespace}/")
+    };
+    let start = options
+        .next
+        .as_ref()
+        .map(|next| format!("{prefix}{}", next.start));
     let start = start.unwrap_or_default();
-    Ok(select(&snapshot, revision, (&prefix, &start), (scope, options)))
+    Ok(select(
+        &snapshot,
+        revision,
+        (&prefix, &start),
+        (scope, options),
+    ))
 }
 
 fn select(
@@ -67,20 +90,40 @@ fn select(
     if let Some(name) = selection.exact_name() {
         return one(snapshot, revision, (prefix, name), (scope, selection));
     }
-    let mut candidates = snapshot.range(prefix, start).filter(|it| selection.matches(it, kind));
+    let mut candidates = snapshot
+        .range(prefix, start)
+        .filter(|it| selection.matches(it, kind));
     let Some(limit) = options.page() else {
         let items = candidates.cloned().collect();
-        return Page { items, revision, next: String::new(), remaining: None };
+        return Page {
+            items,
+            revision,
+            next: String::new(),
+            remaining: None,
+        };
     };
     let items: Vec<Arc<Entry>> = candidates.by_ref().take(limit).cloned().collect();
     let Some(last) = items.last().filter(|_| candidates.next().is_some()) else {
-        return Page { items, revision, next: String::new(), remaining: None };
+        return Page {
+            items,
+            revision,
+            next: String::new(),
+            remaining: None,
+        };
     };
     // One more than the iterator has left: the one that showed that there are more.
     let remaining = selection.is_everything().then(|| candidates.count() + 1);
-    let relative = last.key().strip_prefix(prefix).expect("listed by this prefix");
+    let relative = last
+        .key()
+        .strip_prefix(prefix)
+        .expect("listed by this prefix");
     let next = Continue::behind(relative, revision).encode();
-    Page { items, revision, next, remaining }
+    Page {
+        items,
+        revision,
+        next,
+        remaining,
+    }
 }
 
 /// A list of a single name, within one namespace or over all.
@@ -99,7 +142,16 @@ fn one(
             .collect()
     } else {
         let found = snapshot.get(&format!("{prefix}{name}"));
-        found.filter(|it| selection.matches(it, kind)).cloned().into_iter().collect()
+        found
+            .filter(|it| selection.matches(it, kind))
+            .cloned()
+            .into_iter()
+            .collect()
     };
-    Page { items, revision, next: String::new(), remaining: None }
+    Page {
+        items,
+        revision,
+        next: String::new(),
+        remaining: None,
+    }
 }

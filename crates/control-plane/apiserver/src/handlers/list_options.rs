@@ -33,13 +33,25 @@ impl ListOptions {
         let matching = query.text("resourceVersionMatch");
         let send_initial_events = query.flag("sendInitialEvents");
         let token = query.text("continue");
-        let given = Given { version, matching, token, send_initial_events };
-        let problems = if is_watch { given.watch_problems() } else { given.list_problems() };
+        let given = Given {
+            version,
+            matching,
+            token,
+            send_initial_events,
+        };
+        let problems = if is_watch {
+            given.watch_problems()
+        } else {
+            given.list_problems()
+        };
         if !problems.is_empty() {
             return Err(status::invalid_options("ListOptions", problems));
         }
-        let selection =
-            Selection::parse(kind, query.text("labelSelector"), query.text("fieldSelector"))?;
+        let selection = Selection::parse(
+            kind,
+            query.text("labelSelector"),
+            query.text("fieldSelector"),
+        )?;
         let limit = number(query, "limit")?.unwrap_or(0);
         let next = match token {
             "" => None,
@@ -65,7 +77,13 @@ impl ListOptions {
     /// How fresh a list must be.
     pub fn at(&self) -> At {
         match (&self.next, self.revision) {
-            (Some(Continue { revision: Some(revision), .. }), _) => At::Exact(*revision),
+            (
+                Some(Continue {
+                    revision: Some(revision),
+                    ..
+                }),
+                _,
+            ) => At::Exact(*revision),
             (Some(_), _) | (None, None) => At::Latest,
             (None, Some(0)) => At::Any,
             (None, Some(revision)) if self.is_exact => At::Exact(revision),
@@ -93,8 +111,13 @@ pub fn revision(kind: &Kind, text: &str) -> Result<Option<Revision>, Status> {
     if text.is_empty() {
         return Ok(None);
     }
-    let parsed = text.parse::<u64>().ok().and_then(|number| Revision::try_from(number).ok());
-    parsed.map(Some).ok_or_else(|| status::invalid_resource_version(kind, "", text))
+    let parsed = text
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| Revision::try_from(number).ok());
+    parsed
+        .map(Some)
+        .ok_or_else(|| status::invalid_resource_version(kind, "", text))
 }
 
 struct Given<'a> {
@@ -116,8 +139,9 @@ impl Given<'_> {
                 ));
             }
             if !self.token.is_empty() {
-                problems
-                    .push(forbidden("resourceVersionMatch is forbidden when continue is provided"));
+                problems.push(forbidden(
+                    "resourceVersionMatch is forbidden when continue is provided",
+                ));
             }
             if self.matching != EXACT && self.matching != NOT_OLDER_THAN {
                 let valid = [EXACT, NOT_OLDER_THAN, ""];
@@ -157,8 +181,9 @@ impl Given<'_> {
                 problems.push(FieldError::not_supported(field, self.matching, &valid));
             }
             if !self.token.is_empty() {
-                problems
-                    .push(forbidden("resourceVersionMatch is forbidden when continue is provided"));
+                problems.push(forbidden(
+                    "resourceVersionMatch is forbidden when continue is provided",
+                ));
             }
         }
         problems

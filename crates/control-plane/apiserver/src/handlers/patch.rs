@@ -89,7 +89,11 @@ pub(super) async fn patch(
 
 /// The format, by the content type.
 pub(crate) fn format(inbound: &Inbound) -> Result<Format, Status> {
-    let text = inbound.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or("");
+    let text = inbound
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or("");
     match text.split(';').next().unwrap_or("").trim() {
         "application/json-patch+json" => Ok(Format::Json),
         "application/merge-patch+json" => Ok(Format::Merge),
@@ -112,7 +116,9 @@ pub(crate) fn apply(
     let outcome = match format {
         Format::Json => json_patch(current, &patch).map_err(|it| it.to_string()),
         Format::Merge => merge_patch(current, &patch).map_err(|it| it.to_string()),
-        Format::Strategic => shape.strategic_merge(current, &patch).map_err(|it| it.to_string()),
+        Format::Strategic => shape
+            .strategic_merge(current, &patch)
+            .map_err(|it| it.to_string()),
     };
     outcome.map_err(|text| match format {
         Format::Json => status::unprocessable(&text),

@@ -28,12 +28,22 @@ pub(super) async fn update(
     let target = Target {
         name: &inbound.info.name,
         aspect,
-        preconditions: Preconditions { uid, resource_version: None },
+        preconditions: Preconditions {
+            uid,
+            resource_version: None,
+        },
     };
     let mut call = inbound.call(decoded.warnings)?;
-    let updated = scope.registry.update(&mut call, &target, |_| Ok(object.clone())).await?;
+    let updated = scope
+        .registry
+        .update(&mut call, &target, |_| Ok(object.clone()))
+        .await?;
     let warnings = std::mem::take(&mut call.warnings);
-    let code = if updated.created { StatusCode::CREATED } else { StatusCode::OK };
+    let code = if updated.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     let now = inbound.state.clock.now();
     let answer = response::object(&scope, &updated.entry, form, (code, now, &inbound.query))?;
     Ok(response::with_warnings(answer, &warnings))

@@ -45,18 +45,28 @@ pub(super) async fn watch(inbound: Inbound, scope: Scope) -> Result<Response, St
     scope.registry.catch_up(start.at).await?;
     let frames = Frames::new(&scope, form, &inbound.query);
     let namespace = inbound.info.namespace.clone();
-    let prefix = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
+    let prefix = if namespace.is_empty() {
+        String::new()
+    } else {
+        format!("{namespace}/")
+    };
     let deadline = inbound.state.clock.monotonic() + timeout(&options);
     let permit = inbound.request.extensions.get::<Permit>().cloned();
     let mut watcher = Watcher {
         head: scope.registry.cache.head(),
-        filter: Filter { prefix, selection: options.selection, scope },
+        filter: Filter {
+            prefix,
+            selection: options.selection,
+            scope,
+        },
         frames,
         pending: VecDeque::new(),
         state: Arc::clone(&inbound.state),
         shutdown: inbound.state.shutdown.clone(),
         deadline,
-        bookmark_at: options.allow_bookmarks.then(|| inbound.state.clock.monotonic() + BOOKMARK_EVERY),
+        bookmark_at: options
+            .allow_bookmarks
+            .then(|| inbound.state.clock.monotonic() + BOOKMARK_EVERY),
         told: 0,
         phase: Phase::Ended,
         _permit: permit,
@@ -70,7 +80,9 @@ pub(super) async fn watch(inbound: Inbound, scope: Scope) -> Result<Response, St
         _ => "application/json",
     };
     let mut answer = response::with_body(StatusCode::OK, Body::stream(chunks));
-    answer.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(media));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, http::HeaderValue::from_static(media));
     Ok(answer)
 }
 
@@ -104,15 +116,30 @@ impl Start {
             Some(revision) if initial => At::NotOlderThan(revision),
             Some(_) => At::Any,
         };
-        let behind = options.revision.filter(|revision| *revision > 0 && !initial);
-        Self { at, behind, initial, marks_end: initial }
+        let behind = options
+            .revision
+            .filter(|revision| *revision > 0 && !initial);
+        Self {
+            at,
+            behind,
+            initial,
+            marks_end: initial,
+        }
     }
 }
 
 enum Phase {
     /// Objects that were there at the beginning.
-    Initial { objects: VecDeque<Arc<Entry>>, cursor: Cursor, revision: Revision, marks_end: bool },
-    Following { cursor: Cursor, behind: Revision },
+    Initial {
+        objects: VecDeque<Arc<Entry>>,
+        cursor: Cursor,
+        revision: Revision,
+        marks_end: bool,
+    },
+    Following {
+        cursor: Cursor,
+        behind: Revision,
+    },
     Ended,
 }
 
@@ -153,7 +180,10 @@ impl Watcher {
         let revision = applied.max(changed);
         if !start.initial {
             self.told = revision;
-            self.phase = Phase::Following { cursor, behind: revision };
+            self.phase = Phase::Following {
+                cursor,
+                behind: revision,
+            };
             return;
         }
         let objects = snapshot
@@ -162,7 +192,12 @@ impl Watcher {
             .cloned()
             .collect();
         let marks_end = start.marks_end && allow_bookmarks;
-        self.phase = Phase::Initial { objects, cursor, revision, marks_end };
+        self.phase = Phase::Initial {
+            objects,
+            cursor,
+            revision,
+            marks_end,
+        };
     }
 
     /// The next chunk; none when the watch is over.
@@ -183,14 +218,24 @@ impl Watcher {
     fn fill(&mut self) {
         match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Ended => {}
-            Phase::Initial { mut objects, cursor, revision, marks_end } => {
+            Phase::Initial {
+                mut objects,
+                cursor,
+                revision,
+                marks_end,
+            } => {
                 while self.frames.len() < CHUNK
                     && let Some(entry) = objects.pop_front()
                 {
                     self.frames.event("ADDED", &entry, self.state.clock.now());
                 }
                 if !objects.is_empty() {
-                    self.phase = Phase::Initial { objects, cursor, revision, marks_end };
+                    self.phase = Phase::Initial {
+                        objects,
+                        cursor,
+                        revision,
+                        marks_end,
+                    };
                     return;
                 }
                 if marks_end {
@@ -251,7 +296,9 @@ impl Watcher {
             self.phase = Phase::Ended;
             return;
         }
-        let until = self.bookmark_at.map_or(self.deadline, |at| at.min(self.deadline));
+        let until = self
+            .bookmark_at
+            .map_or(self.deadline, |at| at.min(self.deadline));
         tokio::select! {
             changed = self.head.changed() => {
                 if changed.is_err() {

@@ -68,7 +68,15 @@ impl Frames {
         if matches!(self.form.view, View::Table(_)) {
             self.headers.apply(&mut view);
         }
-        response::encode(&self.scope, &view, Form { pretty: false, ..self.form }, &mut object);
+        response::encode(
+            &self.scope,
+            &view,
+            Form {
+                pretty: false,
+                ..self.form
+            },
+            &mut object,
+        );
         self.frame(kind, &object);
     }
 
@@ -90,14 +98,21 @@ impl Frames {
             object = crate::table::empty(version, revision, &object);
         }
         let mut out = Vec::new();
-        let form = Form { pretty: false, ..self.form };
+        let form = Form {
+            pretty: false,
+            ..self.form
+        };
         response::encode(&self.scope, &object, form, &mut out);
         self.frame("BOOKMARK", &out);
     }
 
     pub(super) fn error(&mut self, error: &Status) {
         let mut out = Vec::new();
-        let form = Form { view: View::Whole, pretty: false, ..self.form };
+        let form = Form {
+            view: View::Whole,
+            pretty: false,
+            ..self.form
+        };
         response::encode_status(error, form, &mut out);
         self.frame("ERROR", &out);
     }

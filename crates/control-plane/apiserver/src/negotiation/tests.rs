@@ -13,15 +13,27 @@ fn check(header: &str, offer: Offer) -> Option<(Encoding, View)> {
 #[test]
 fn takes_what_kubectl_asks_for() {
     let header = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
-    assert_eq!(check(header, Offer::Objects), Some((Encoding::Json, View::Table(MetaVersion::V1))));
-    assert_eq!(check(header, Offer::Documents), Some((Encoding::Json, View::Whole)));
+    assert_eq!(
+        check(header, Offer::Objects),
+        Some((Encoding::Json, View::Table(MetaVersion::V1)))
+    );
+    assert_eq!(
+        check(header, Offer::Documents),
+        Some((Encoding::Json, View::Whole))
+    );
 }
 
 #[test]
 fn heeds_quality_and_wildcards() {
     let header = "application/json;q=0.5, application/vnd.kubernetes.protobuf";
-    assert_eq!(check(header, Offer::Objects), Some((Encoding::Protobuf, View::Whole)));
-    assert_eq!(check("*/*", Offer::Objects), Some((Encoding::Json, View::Whole)));
+    assert_eq!(
+        check(header, Offer::Objects),
+        Some((Encoding::Protobuf, View::Whole))
+    );
+    assert_eq!(
+        check("*/*", Offer::Objects),
+        Some((Encoding::Json, View::Whole))
+    );
 }
 
 #[test]

@@ -9,5 +9,8 @@ fn indents_as_go_does() {
 
 #[test]
 fn writes_yaml() {
-    assert_eq!(yaml(br#"{"b":"1","a":{"c":true}}"#).trim(), "a:\n  c: true\nb: \"1\"");
+    assert_eq!(
+        yaml(br#"{"b":"1","a":{"c":true}}"#).trim(),
+        "a:\n  c: true\nb: \"1\""
+    );
 }

@@ -5,8 +5,14 @@ fn reads_booleans_as_upstream_does() {
     let query = Query::parse("watch=&a=1&b=true&c=false&d=0&e");
     let flag = |name| query.flag(name);
     assert_eq!(flag("watch"), Some(true));
-    assert_eq!((flag("a"), flag("b"), flag("e")), (Some(true), Some(true), Some(true)));
-    assert_eq!((flag("c"), flag("d"), flag("f")), (Some(false), Some(false), None));
+    assert_eq!(
+        (flag("a"), flag("b"), flag("e")),
+        (Some(true), Some(true), Some(true))
+    );
+    assert_eq!(
+        (flag("c"), flag("d"), flag("f")),
+        (Some(false), Some(false), None)
+    );
 }
 
 #[test]

@@ -133,14 +133,20 @@ impl Cache {
         let passed = state
             .ring
             .partition_point(|(change, _)| change.entry.revision() <= revision);
-        Ok(Cursor { next: state.first + passed as u64, generation: state.generation })
+        Ok(Cursor {
+            next: state.first + passed as u64,
+            generation: state.generation,
+        })
     }
 
     /// All objects and a cursor behind them.
     pub fn snapshot_and_cursor(&self) -> (Snapshot, Revision, Cursor) {
         let state = self.read();
         let next = state.first + state.ring.len() as u64;
-        let cursor = Cursor { next, generation: state.generation };
+        let cursor = Cursor {
+            next,
+            generation: state.generation,
+        };
         (state.snapshot.clone(), state.revision, cursor)
     }
 
@@ -169,18 +175,27 @@ impl Cache {
 
     /// See [`crate::objects::Objects::subscribe`].
     pub(crate) fn subscribe(&self, observer: Observer) {
-        let mut observers = self.observers.lock().expect("no holder of this lock panics");
+        let mut observers = self
+            .observers
+            .lock()
+            .expect("no holder of this lock panics");
         // Writers need `observers` before they tell, so nothing is missed or told twice.
         let (snapshot, _) = self.snapshot();
         for entry in snapshot.iter() {
-            observer(ObjectChange::Applied { old: None, new: &entry.value() });
+            observer(ObjectChange::Applied {
+                old: None,
+                new: &entry.value(),
+            });
         }
         observers.push(observer);
     }
 
     /// Applies writes in the order of their revisions.
     pub(crate) fn apply(&self, writes: Vec<Write>) {
-        let observers = self.observers.lock().expect("no holder of this lock panics");
+        let observers = self
+            .observers
+            .lock()
+            .expect("no holder of this lock panics");
         let now = self.clock.monotonic();
         let mut told = Vec::new();
         let head = {
@@ -204,7 +219,10 @@ impl Cache {
 
     /// Replaces everything: at the start, and when changes were missed. Watchers must list anew.
     pub(crate) fn fill(&self, entries: Vec<Arc<Entry>>, revision: Revision) {
-        let observers = self.observers.lock().expect("no holder of this lock panics");
+        let observers = self
+            .observers
+            .lock()
+            .expect("no holder of this lock panics");
         let mut snapshot = Snapshot::default();
         for entry in entries {
             snapshot.insert(entry);
@@ -235,14 +253,25 @@ impl State {
         let change = match write {
             Write::Put(entry) => {
                 let previous = self.snapshot.insert(Arc::clone(&entry));
-                let kind =
-                    if previous.is_some() { ChangeKind::Modified } else { ChangeKind::Added };
-                Change { kind, entry, previous }
+                let kind = if previous.is_some() {
+                    ChangeKind::Modified
+                } else {
+                    ChangeKind::Added
+                };
+                Change {
+                    kind,
+                    entry,
+                    previous,
+                }
             }
             Write::Delete { key, revision } => {
                 let previous = self.snapshot.remove(&key)?;
                 let entry = Arc::new(previous.at_revision(revision));
-                Change { kind: ChangeKind::Deleted, entry, previous: Some(previous) }
+                Change {
+                    kind: ChangeKind::Deleted,
+                    entry,
+                    previous: Some(previous),
+                }
             }
         };
         self.revision = change.entry.revision();
@@ -267,7 +296,10 @@ fn tell(observers: &[Observer], change: &Change) {
     let old = change.previous.as_ref().map(|entry| entry.value());
     let change = match change.kind {
         ChangeKind::Deleted => ObjectChange::Deleted(&new),
-        _ => ObjectChange::Applied { old: old.as_ref(), new: &new },
+        _ => ObjectChange::Applied {
+            old: old.as_ref(),
+            new: &new,
+        },
     };
     for observer in observers {
         observer(change);
@@ -275,18 +307,32 @@ fn tell(observers: &[Observer], change: &Change) {
 }
 
 fn difference(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
-    let gone = old.iter().filter(|entry| new.get(entry.key()).is_none()).map(|entry| Change {
-        kind: ChangeKind::Deleted,
-        entry: Arc::clone(entry),
-        previous: Some(Arc::clone(entry)),
-    });
+    let gone = old
+        .iter()
+        .filter(|entry| new.get(entry.key()).is_none())
+        .map(|entry| Change {
+            kind: ChangeKind::Deleted,
+            entry: Arc::clone(entry),
+            previous: Some(Arc::clone(entry)),
+        });
     let changed = new.iter().filter_map(|entry| {
         let previous = old.get(entry.key()).cloned();
-        if previous.as_ref().is_some_and(|it| it.revision() == entry.revision()) {
+        if previous
+            .as_ref()
+            .is_some_and(|it| it.revision() == entry.revision())
+        {
             return None;
         }
-        let kind = if previous.is_some() { ChangeKind::Modified } else { ChangeKind::Added };
-        Some(Change { kind, entry: Arc::clone(entry), previous })
+        let kind = if previous.is_some() {
+            ChangeKind::Modified
+        } else {
+            ChangeKind::Added
+        };
+        Some(Change {
+            kind,
+            entry: Arc::clone(entry),
+            previous,
+        })
     });
     gone.chain(changed).collect()
 }

@@ -24,7 +24,13 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A write of the server itself, which nobody judges.
     pub fn internal(user: &'a User, namespace: &'a str) -> Self {
-        Self { user, admission: &[], namespace, dry_run: false, warnings: Vec::new() }
+        Self {
+            user,
+            admission: &[],
+            namespace,
+            dry_run: false,
+            warnings: Vec::new(),
+        }
     }
 }
 
@@ -99,11 +105,17 @@ pub struct Undo {
 
 impl Undo {
     pub fn nothing() -> Self {
-        Self { undo: None, commit: None }
+        Self {
+            undo: None,
+            commit: None,
+        }
     }
 
     pub fn new(undo: impl FnOnce() + Send + 'static) -> Self {
-        Self { undo: Some(Box::new(undo)), commit: None }
+        Self {
+            undo: Some(Box::new(undo)),
+            commit: None,
+        }
     }
 
     /// What is to be done only once the write is stored.

@@ -46,12 +46,19 @@ impl Registry {
         mut object: Value,
     ) -> Result<Arc<Entry>, Status> {
         let name = metadata::text(&object, "name").to_owned();
-        let subject =
-            Subject { operation: Operation::Create, kind: &self.kind, subresource: "", name: &name };
+        let subject = Subject {
+            operation: Operation::Create,
+            kind: &self.kind,
+            subresource: "",
+            name: &name,
+        };
         call.admit(&subject, Some(&mut object), None).await?;
         let undo = self.prepare_create(call, &mut object).await?;
         let name = metadata::text(&object, "name").to_owned();
-        let subject = Subject { name: &name, ..subject };
+        let subject = Subject {
+            name: &name,
+            ..subject
+        };
         call.validate(&subject, Some(&mut object), None).await?;
         let entry = self.store_new(call, object).await?;
         if !call.dry_run {
@@ -81,7 +88,8 @@ impl Registry {
             let name = metadata::text(object, "name");
             return Err(status::invalid(&self.kind, name, problems));
         }
-        call.warnings.extend(self.kind.rules.warnings(object, None, &context));
+        call.warnings
+            .extend(self.kind.rules.warnings(object, None, &context));
         Ok(undo)
     }
 
@@ -95,13 +103,20 @@ impl Registry {
         let key = self.key(call.namespace, &name);
         let json = self.encode(&mut object);
         if call.dry_run {
-            if self.find(call.namespace, &name, super::read::At::Latest).await?.is_some() {
+            if self
+                .find(call.namespace, &name, super::read::At::Latest)
+                .await?
+                .is_some()
+            {
                 return Err(status::already_exists(&self.kind, &name));
             }
             return Ok(entry(&key, json, 0));
         }
         let lease = self.lease().await?;
-        let stored = self.store.create(self.store_key(&key), json.clone(), lease).await;
+        let stored = self
+            .store
+            .create(self.store_key(&key), json.clone(), lease)
+            .await;
         match stored {
             Ok(revision) => Ok(entry(&key, json, revision)),
             Err(StoreError::Exists) => Err(status::already_exists(&self.kind, &name)),

@@ -61,11 +61,14 @@ impl Registry {
             call.admit(&subject, None, Some(&old)).await?;
             call.validate(&subject, None, Some(&old)).await?;
             let next = match self.plan_deletion(old, options, self.clock.now()) {
-                Plan::Wait => return Ok(Deleted { entry: existing, gone: false }),
-                Plan::Remove => self.remove(call, existing).await?,
-                Plan::Mark(marked, removes) => {
-                    self.mark(call, existing, marked, removes).await?
+                Plan::Wait => {
+                    return Ok(Deleted {
+                        entry: existing,
+                        gone: false,
+                    });
                 }
+                Plan::Remove => self.remove(call, existing).await?,
+                Plan::Mark(marked, removes) => self.mark(call, existing, marked, removes).await?,
             };
             match next {
                 Next::Done(deleted) => return Ok(deleted),
@@ -85,14 +88,22 @@ impl Registry {
         let json = self.encode(&mut marked);
         let key = existing.key().to_owned();
         if json == *existing.stored() && !removes {
-            return Ok(Next::Done(Deleted { entry: existing, gone: false }));
+            return Ok(Next::Done(Deleted {
+                entry: existing,
+                gone: false,
+            }));
         }
         if call.dry_run {
             let entry = entry(&key, json, existing.revision());
-            return Ok(Next::Done(Deleted { entry, gone: removes }));
+            return Ok(Next::Done(Deleted {
+                entry,
+                gone: removes,
+            }));
         }
-        let stored =
-            self.store.update(self.store_key(&key), json.clone(), existing.revision(), 0).await;
+        let stored = self
+            .store
+            .update(self.store_key(&key), json.clone(), existing.revision(), 0)
+            .await;
         let entry = match stored {
             Ok(revision) => entry(&key, json, revision),
             Err(error) => return self.overtaken(&key, error).map(Next::Overtaken),
@@ -109,10 +120,17 @@ impl Registry {
 
     async fn remove(&self, call: &Call<'_>, existing: Arc<Entry>) -> Result<Next, Status> {
         if call.dry_run {
-            return Ok(Next::Done(Deleted { entry: existing, gone: true }));
+            return Ok(Next::Done(Deleted {
+                entry: existing,
+                gone: true,
+            }));
         }
         let key = existing.key().to_owned();
-        match self.store.delete(self.store_key(&key), existing.revision()).await {
+        match self
+            .store
+            .delete(self.store_key(&key), existing.revision())
+            .await
+        {
             Ok(revision) => {
                 if self.hooks.get().is_some() {
                     self.after_delete(&existing.value()).await;
@@ -170,7 +188,9 @@ impl Registry {
 
     /// Upstream's `BeforeDelete`.
     fn grace(&self, object: &mut Value, options: &DeleteOptions, now: Timestamp) -> Grace {
-        let requested = options.grace_period_seconds.map(|it| if it < 0 { 1 } else { it });
+        let requested = options
+            .grace_period_seconds
+            .map(|it| if it < 0 { 1 } else { it });
         let Graceful::After(seconds) = self.kind.rules.graceful_delete(object, requested) else {
             return Grace::None;
         };
@@ -182,7 +202,9 @@ impl Registry {
             metadata::bump_generation(object);
             return Grace::Seconds(seconds);
         };
-        let pending = object["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
+        let pending = object["metadata"]["deletionGracePeriodSeconds"]
+            .as_i64()
+            .unwrap_or(0);
         if pending == 0 {
             return Grace::None;
         }
@@ -192,7 +214,11 @@ impl Registry {
         };
         let sooner = at + SignedDuration::from_secs(requested - pending);
         let is_over = sooner < now;
-        let seconds = if is_over && requested != 0 { 1 } else { requested };
+        let seconds = if is_over && requested != 0 {
+            1
+        } else {
+            requested
+        };
         metadata::set_deletion_time(object, if is_over { now } else { sooner });
         metadata::set_grace(object, seconds);
         Grace::Seconds(seconds)
@@ -214,14 +240,21 @@ impl Registry {
             _ if has(FOREGROUND) => (false, true),
             _ => (self.orphans_by_default(), false),
         };
-        let mut wanted: Vec<String> =
-            current.iter().filter(|it| *it != ORPHAN && *it != FOREGROUND).cloned().collect();
+        let mut wanted: Vec<String> = current
+            .iter()
+            .filter(|it| *it != ORPHAN && *it != FOREGROUND)
+            .cloned()
+            .collect();
         wanted.extend(orphan.then(|| ORPHAN.to_owned()));
         wanted.extend(foreground.then(|| FOREGROUND.to_owned()));
         let mut sorted = (wanted.clone(), current.clone());
         sorted.0.sort();
         sorted.1.sort();
-        if sorted.0 == sorted.1 { current } else { wanted }
+        if sorted.0 == sorted.1 {
+            current
+        } else {
+            wanted
+        }
     }
 
     /// Events own nothing and are owned by nothing.
@@ -240,7 +273,10 @@ impl Registry {
         name: &str,
         options: &DeleteOptions,
     ) -> Result<(), Status> {
-        let (uid, version) = (metadata::text(old, "uid"), metadata::text(old, "resourceVersion"));
+        let (uid, version) = (
+            metadata::text(old, "uid"),
+            metadata::text(old, "resourceVersion"),
+        );
         if let Some(wanted) = options.preconditions.uid.as_deref().filter(|it| *it != uid) {
             let text = format!(
                 "the UID in the precondition ({wanted}) does not match the UID in record ({uid}). \

@@ -19,7 +19,10 @@ pub struct DeleteOptions {
 impl DeleteOptions {
     /// At once.
     pub fn now() -> Self {
-        Self { grace_period_seconds: Some(0), ..Self::default() }
+        Self {
+            grace_period_seconds: Some(0),
+            ..Self::default()
+        }
     }
 
     pub fn from_body(body: &Value) -> Self {
@@ -40,9 +43,9 @@ impl DeleteOptions {
     /// `Err` says what cannot be read.
     pub fn from_query(query: &Query) -> Result<Self, String> {
         Ok(Self {
-            grace_period_seconds: query.number("gracePeriodSeconds").map_err(|text| {
-                format!("strconv.ParseInt: parsing {text:?}: invalid syntax")
-            })?,
+            grace_period_seconds: query
+                .number("gracePeriodSeconds")
+                .map_err(|text| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))?,
             preconditions: Preconditions::default(),
             orphan_dependents: query.flag("orphanDependents"),
             propagation_policy: query
@@ -58,7 +61,7 @@ impl DeleteOptions {
         let mut problems = Vec::new();
         if let (Some(orphan), Some(_)) = (self.orphan_dependents, &self.propagation_policy) {
             let detail = "orphanDependents and deletionPropagation cannot be both set";
-            problems.push(FieldError::invalid("propagationPolicy", orphan.into(), detail));
+            problems.push(FieldError::invalid("propagationPolicy", orphan, detail));
         }
         const POLICIES: [&str; 3] = ["Foreground", "Background", "Orphan"];
         if let Some(policy) = &self.propagation_policy
@@ -66,7 +69,11 @@ impl DeleteOptions {
         {
             let mut valid = POLICIES.to_vec();
             valid.push("nil");
-            problems.push(FieldError::not_supported("propagationPolicy", policy, &valid));
+            problems.push(FieldError::not_supported(
+                "propagationPolicy",
+                policy.as_str(),
+                &valid,
+            ));
         }
         problems.extend(dry_run_problems(&self.dry_run));
         problems
@@ -77,7 +84,7 @@ impl DeleteOptions {
 pub fn dry_run_problems(values: &[String]) -> Vec<FieldError> {
     let wrong = values.iter().find(|value| *value != "All");
     wrong
-        .map(|_| FieldError::not_supported("dryRun", &values.join(","), &["All"]))
+        .map(|_| FieldError::not_supported("dryRun", values.join(","), &["All"]))
         .into_iter()
         .collect()
 }

@@ -99,7 +99,9 @@ async fn load(resources: &Resources) -> Result<Revision, StoreError> {
                 per_resource[index].push(entry);
             }
         }
-        let Some(last) = answer.entries.last().filter(|_| answer.more) else { break };
+        let Some(last) = answer.entries.last().filter(|_| answer.more) else {
+            break;
+        };
         let mut following = last.key.to_vec();
         following.push(0);
         start = Bytes::from(following);
@@ -114,15 +116,23 @@ async fn load(resources: &Resources) -> Result<Revision, StoreError> {
 fn apply(resources: &Resources, events: Vec<Event>) {
     let mut writes: HashMap<usize, Vec<Write>> = HashMap::new();
     for event in events {
-        let Some((index, key)) = resources.route(&event.current.key) else { continue };
+        let Some((index, key)) = resources.route(&event.current.key) else {
+            continue;
+        };
         let revision = event.current.mod_revision;
         let write = match event.kind {
             EventKind::Put => match read(resources, &event.current) {
                 Some((_, entry)) => Write::Put(entry),
                 // What cannot be read cannot be served, whatever was there before.
-                None => Write::Delete { key: key.to_owned(), revision },
+                None => Write::Delete {
+                    key: key.to_owned(),
+                    revision,
+                },
             },
-            EventKind::Delete => Write::Delete { key: key.to_owned(), revision },
+            EventKind::Delete => Write::Delete {
+                key: key.to_owned(),
+                revision,
+            },
         };
         writes.entry(index).or_default().push(write);
     }

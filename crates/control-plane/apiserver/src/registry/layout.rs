@@ -52,7 +52,10 @@ impl Layout {
             }
             scan.at += 1;
         }
-        Some(Self { body, splice: splice? })
+        Some(Self {
+            body,
+            splice: splice?,
+        })
     }
 }
 

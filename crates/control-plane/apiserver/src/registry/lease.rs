@@ -26,7 +26,10 @@ struct Current {
 
 impl Leases {
     pub(crate) fn new(ttl_seconds: i64) -> Self {
-        Self { ttl_seconds, current: Mutex::default() }
+        Self {
+            ttl_seconds,
+            current: Mutex::default(),
+        }
     }
 
     /// A lease for one more object.
@@ -47,7 +50,11 @@ impl Leases {
         }
         let reuse = i64::try_from(REUSE.as_secs()).expect("a small constant");
         let id = store.grant_lease(self.ttl_seconds + reuse).await?;
-        *current = Some(Current { id, since: now, objects: 1 });
+        *current = Some(Current {
+            id,
+            since: now,
+            objects: 1,
+        });
         Ok(id)
     }
 }

@@ -26,7 +26,10 @@ fn fields(object: &mut Value) -> &mut Map<String, Value> {
 
 /// Replaces `generateName` by a name.
 pub(crate) fn generate_name(object: &mut Value) {
-    let base: String = text(object, "generateName").chars().take(NAME_MAX - SUFFIX_LEN).collect();
+    let base: String = text(object, "generateName")
+        .chars()
+        .take(NAME_MAX - SUFFIX_LEN)
+        .collect();
     let mut random = rand::rng();
     let suffix: String = (0..SUFFIX_LEN)
         .map(|_| char::from(LETTERS[random.random_range(0..LETTERS.len())]))
@@ -131,7 +134,9 @@ pub(super) fn bump_generation(object: &mut Value) {
 
 /// Upstream's `ShouldDeleteDuringUpdate`: the update leaves nothing for the object to wait for.
 pub(super) fn is_to_be_removed(new: &Value, old: &Value) -> bool {
-    let grace = old["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
+    let grace = old["metadata"]["deletionGracePeriodSeconds"]
+        .as_i64()
+        .unwrap_or(0);
     finalizers(new).is_empty() && !text(old, "deletionTimestamp").is_empty() && grace == 0
 }
 

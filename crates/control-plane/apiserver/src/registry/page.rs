@@ -31,7 +31,10 @@ pub struct Continue {
 impl Continue {
     /// Goes on behind `key`.
     pub fn behind(key: &str, revision: Revision) -> Self {
-        Self { revision: Some(revision), start: format!("{key}\0") }
+        Self {
+            revision: Some(revision),
+            start: format!("{key}\0"),
+        }
     }
 
     pub fn encode(&self) -> String {
@@ -47,24 +50,36 @@ impl Continue {
     /// The error's text is upstream's.
     pub fn decode(token: &str) -> Result<Self, String> {
         let invalid = |reason: String| format!("continue key is not valid: {reason}");
-        let json = URL_SAFE_NO_PAD.decode(token).map_err(|error| invalid(error.to_string()))?;
+        let json = URL_SAFE_NO_PAD
+            .decode(token)
+            .map_err(|error| invalid(error.to_string()))?;
         let token: Token =
             serde_json::from_slice(&json).map_err(|error| invalid(error.to_string()))?;
         if token.v != VERSION {
-            return Err(invalid(format!("server does not recognize this encoded version {}", token.v)));
+            return Err(invalid(format!(
+                "server does not recognize this encoded version {}",
+                token.v
+            )));
         }
         if token.rv == 0 {
-            return Err(invalid(format!("incorrect encoded start resourceVersion (version {VERSION})")));
+            return Err(invalid(format!(
+                "incorrect encoded start resourceVersion (version {VERSION})"
+            )));
         }
         if token.start.is_empty() {
-            return Err(invalid(format!("encoded start key empty (version {VERSION})")));
+            return Err(invalid(format!(
+                "encoded start key empty (version {VERSION})"
+            )));
         }
         let start = token.start.trim_start_matches('/');
         if start.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(invalid(token.start.clone()));
         }
         let revision = (token.rv != PRESENT).then_some(token.rv);
-        Ok(Self { revision, start: start.to_owned() })
+        Ok(Self {
+            revision,
+            start: start.to_owned(),
+        })
     }
 }
 

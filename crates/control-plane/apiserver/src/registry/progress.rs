@@ -20,7 +20,10 @@ pub struct Progress {
 
 impl Progress {
     pub(crate) fn new(clock: SharedClock) -> Self {
-        Self { clock, applied: watch::Sender::new(0) }
+        Self {
+            clock,
+            applied: watch::Sender::new(0),
+        }
     }
 
     /// The revision up to which everything has been applied; 0 before the first load.

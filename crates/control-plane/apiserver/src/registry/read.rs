@@ -77,7 +77,10 @@ impl Registry {
         // A write between the two only adds a change that is taken back as well.
         let (mut snapshot, until) = self.cache.snapshot();
         let mut later = Vec::new();
-        while later.last().is_none_or(|last: &super::cache::Change| last.entry.revision() < until) {
+        while later
+            .last()
+            .is_none_or(|last: &super::cache::Change| last.entry.revision() < until)
+        {
             let Ok(batch) = self.cache.advance(&mut cursor) else {
                 return self.stored_at(revision).await;
             };
@@ -111,10 +114,16 @@ impl Registry {
             at: revision,
             ..Range::default()
         };
-        let answer = self.store.range(range).await.map_err(|error| Self::unavailable(&error))?;
+        let answer = self
+            .store
+            .range(range)
+            .await
+            .map_err(|error| Self::unavailable(&error))?;
         let mut snapshot = Snapshot::default();
         for stored in &answer.entries {
-            let key = std::str::from_utf8(&stored.key).ok().and_then(|it| it.strip_prefix(&prefix));
+            let key = std::str::from_utf8(&stored.key)
+                .ok()
+                .and_then(|it| it.strip_prefix(&prefix));
             let Some(key) = key else { continue };
             match self.read_stored(key, &stored.value, stored.mod_revision) {
                 Ok(entry) => {

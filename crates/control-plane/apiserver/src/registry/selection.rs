@@ -38,7 +38,10 @@ impl Selection {
         let mut fields = Vec::new();
         for requirement in parsed.0 {
             let named = requirement.field.as_str();
-            let field = kind.field_selector_aliases.get(named).map_or(named, String::as_str);
+            let field = kind
+                .field_selector_aliases
+                .get(named)
+                .map_or(named, String::as_str);
             if !kind.field_selectors.iter().any(|it| it == field) && !COMMON.contains(&field) {
                 return Err(status::bad_request(&unknown_field(kind, named)));
             }
@@ -58,7 +61,10 @@ impl Selection {
     /// The one name that can match, if the selector says so.
     pub fn exact_name(&self) -> Option<&str> {
         let names = |term: &&FieldTerm| term.field == "metadata.name" && !term.is_negated;
-        self.fields.iter().find(names).map(|term| term.value.as_str())
+        self.fields
+            .iter()
+            .find(names)
+            .map(|term| term.value.as_str())
     }
 
     /// Whether an object of `kind` (as stored) is selected.
@@ -83,7 +89,10 @@ impl FieldTerm {
 }
 
 fn unknown_field(kind: &Kind, field: &str) -> String {
-    let has_own = kind.field_selectors.iter().any(|it| !COMMON.contains(&it.as_str()));
+    let has_own = kind
+        .field_selectors
+        .iter()
+        .any(|it| !COMMON.contains(&it.as_str()));
     if has_own || kind.group.is_empty() {
         format!("field label not supported: {field}")
     } else {

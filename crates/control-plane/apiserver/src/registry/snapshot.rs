@@ -83,10 +83,9 @@ impl Snapshot {
     ) -> impl Iterator<Item = &'a Arc<Entry>> + 'a {
         let start = if start > prefix { start } else { prefix };
         let first = self.chunk_of(start);
-        let skip = self
-            .chunks
-            .get(first)
-            .map_or(0, |chunk| chunk.partition_point(|entry| entry.key() < start));
+        let skip = self.chunks.get(first).map_or(0, |chunk| {
+            chunk.partition_point(|entry| entry.key() < start)
+        });
         self.chunks
             .iter()
             .skip(first)
@@ -101,9 +100,8 @@ impl Snapshot {
 
     /// The chunk in which `key` is or would be.
     fn chunk_of(&self, key: &str) -> usize {
-        self.chunks.partition_point(|chunk| {
-            chunk.last().expect("no chunk is empty").key() < key
-        })
+        self.chunks
+            .partition_point(|chunk| chunk.last().expect("no chunk is empty").key() < key)
     }
 }
 

@@ -58,7 +58,10 @@ impl Registry {
                 }
                 return self.create_by_update(call, change(None)?).await;
             };
-            match self.update_once(call, target, &existing, &mut change).await? {
+            match self
+                .update_once(call, target, &existing, &mut change)
+                .await?
+            {
                 Step::Done(updated) => return Ok(updated),
                 Step::Overtaken(now) => current = now,
             }
@@ -131,7 +134,8 @@ impl Registry {
             return Err(status::invalid(&self.kind, target.name, problems));
         }
         if matches!(target.aspect, Aspect::Main) {
-            call.warnings.extend(rules.warnings(new, Some(old), &context));
+            call.warnings
+                .extend(rules.warnings(new, Some(old), &context));
         }
         Ok(undo)
     }
@@ -151,7 +155,11 @@ impl Registry {
         }
         let key = self.store_key(existing.key());
         let lease = self.lease().await?;
-        match self.store.update(key, json.clone(), existing.revision(), lease).await {
+        match self
+            .store
+            .update(key, json.clone(), existing.revision(), lease)
+            .await
+        {
             Ok(revision) => Ok(Step::done(entry(existing.key(), json, revision))),
             Err(error) => self.overtaken(existing.key(), error).map(Step::Overtaken),
         }
@@ -174,8 +182,16 @@ impl Registry {
         if call.dry_run {
             return Ok(Step::Done(gone(existing.revision())));
         }
-        tracing::debug!(name, resource = self.kind.plural, "removing after its last finalizer");
-        match self.store.delete(self.store_key(existing.key()), existing.revision()).await {
+        tracing::debug!(
+            name,
+            resource = self.kind.plural,
+            "removing after its last finalizer"
+        );
+        match self
+            .store
+            .delete(self.store_key(existing.key()), existing.revision())
+            .await
+        {
             Ok(_) => {
                 self.after_delete(&new).await;
                 // Upstream answers with the revision before the deletion.
@@ -193,7 +209,9 @@ impl Registry {
     ) -> Result<Option<Arc<Entry>>, Status> {
         match error {
             StoreError::Conflict { current: None } => Ok(None),
-            StoreError::Conflict { current: Some(stored) } => self
+            StoreError::Conflict {
+                current: Some(stored),
+            } => self
                 .read_stored(key, &stored.value, stored.mod_revision)
                 .map(|entry| Some(Arc::new(entry)))
                 .map_err(|error| status::internal(&error.to_string())),
@@ -208,17 +226,26 @@ impl Registry {
     ) -> Result<Updated, Status> {
         metadata::wipe_system_fields(&mut object);
         let entry = self.create(call, object).await?;
-        Ok(Updated { entry, created: true, deleted: false })
+        Ok(Updated {
+            entry,
+            created: true,
+            deleted: false,
+        })
     }
 
     fn check_preconditions(&self, old: &Value, target: &Target<'_>) -> Result<(), Status> {
         let uid = metadata::text(old, "uid");
         let version = metadata::text(old, "resourceVersion");
         let text = match &target.preconditions {
-            Preconditions { uid: Some(wanted), .. } if wanted != uid => format!(
+            Preconditions {
+                uid: Some(wanted), ..
+            } if wanted != uid => format!(
                 "Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}"
             ),
-            Preconditions { resource_version: Some(wanted), .. } if wanted != version => format!(
+            Preconditions {
+                resource_version: Some(wanted),
+                ..
+            } if wanted != version => format!(
                 "Precondition failed: ResourceVersion in precondition: {wanted}, \
                  ResourceVersion in object meta: {version}"
             ),
@@ -253,6 +280,10 @@ enum Step {
 
 impl Step {
     fn done(entry: Arc<Entry>) -> Self {
-        Self::Done(Updated { entry, created: false, deleted: false })
+        Self::Done(Updated {
+            entry,
+            created: false,
+            deleted: false,
+        })
     }
 }

@@ -20,7 +20,10 @@ impl Objects for Resources {
     ) -> Option<Arc<Value>> {
         let registry = Self::get(self, group, resource)?;
         let key = registry.key(namespace.unwrap_or(""), name);
-        registry.cache.get(&key).map(|entry| Arc::new(entry.value()))
+        registry
+            .cache
+            .get(&key)
+            .map(|entry| Arc::new(entry.value()))
     }
 
     async fn get_latest(
@@ -31,15 +34,24 @@ impl Objects for Resources {
         name: &str,
     ) -> Option<Arc<Value>> {
         let registry = Self::get(self, group, resource)?;
-        let found = registry.find(namespace.unwrap_or(""), name, At::Latest).await;
+        let found = registry
+            .find(namespace.unwrap_or(""), name, At::Latest)
+            .await;
         found.ok()?.map(|entry| Arc::new(entry.value()))
     }
 
     fn list(&self, group: &str, resource: &str, namespace: Option<&str>) -> Vec<Arc<Value>> {
-        let Some(registry) = Self::get(self, group, resource) else { return Vec::new() };
-        let prefix = namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        let Some(registry) = Self::get(self, group, resource) else {
+            return Vec::new();
+        };
+        let prefix = namespace
+            .map(|namespace| format!("{namespace}/"))
+            .unwrap_or_default();
         let (snapshot, _) = registry.cache.snapshot();
-        snapshot.range(&prefix, "").map(|entry| Arc::new(entry.value())).collect()
+        snapshot
+            .range(&prefix, "")
+            .map(|entry| Arc::new(entry.value()))
+            .collect()
     }
 
     fn subscribe(&self, group: &str, resource: &str, observer: Observer) {

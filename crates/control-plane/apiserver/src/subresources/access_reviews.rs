@@ -34,7 +34,9 @@ pub(super) async fn local(inbound: Inbound, kind: Arc<Kind>) -> Result<Response,
     let (inbound, mut review, form) = read(inbound, &kind).await?;
     check_spec(&kind, &review, true)?;
     let namespace = inbound.info.namespace.as_str();
-    let asked = review["spec"]["resourceAttributes"]["namespace"].as_str().unwrap_or("");
+    let asked = review["spec"]["resourceAttributes"]["namespace"]
+        .as_str()
+        .unwrap_or("");
     if asked != namespace {
         return Err(Status::bad_request(format!(
             "spec.resourceAttributes.namespace must match namespace: {namespace}"
@@ -48,7 +50,10 @@ pub(super) async fn local(inbound: Inbound, kind: Arc<Kind>) -> Result<Response,
 /// `SelfSubjectRulesReview`: everything that the sender may do in a namespace.
 pub(super) async fn rules(inbound: Inbound, kind: Arc<Kind>) -> Result<Response, Status> {
     let (inbound, mut review, form) = read(inbound, &kind).await?;
-    let namespace = review["spec"]["namespace"].as_str().unwrap_or("").to_owned();
+    let namespace = review["spec"]["namespace"]
+        .as_str()
+        .unwrap_or("")
+        .to_owned();
     if namespace.is_empty() {
         return Err(Status::bad_request("no namespace on request"));
     }
@@ -61,7 +66,12 @@ pub(super) async fn rules(inbound: Inbound, kind: Arc<Kind>) -> Result<Response,
     if !summary.evaluation_error.is_empty() {
         review["status"]["evaluationError"] = summary.evaluation_error.into();
     }
-    Ok(response::document(&kind.shape, &review, form, StatusCode::CREATED))
+    Ok(response::document(
+        &kind.shape,
+        &review,
+        form,
+        StatusCode::CREATED,
+    ))
 }
 
 async fn read(mut inbound: Inbound, kind: &Kind) -> Result<(Inbound, Value, Form), Status> {
@@ -84,7 +94,11 @@ fn check_spec(kind: &Kind, review: &Value, names_user: bool) -> Result<(), Statu
     }
     if !has("resourceAttributes") && !has("nonResourceAttributes") {
         let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
-        problems.push(FieldError::invalid("spec.resourceAttributes", Value::Null, detail));
+        problems.push(FieldError::invalid(
+            "spec.resourceAttributes",
+            Value::Null,
+            detail,
+        ));
     }
     let is_nobody = spec["user"].as_str().unwrap_or("").is_empty()
         && spec["groups"].as_array().is_none_or(Vec::is_empty);
@@ -103,7 +117,10 @@ fn subject_of(review: &Value) -> Arc<User> {
     let text = |field: &str| spec[field].as_str().unwrap_or("").to_owned();
     let texts = |value: &Value| -> Vec<String> {
         let list = value.as_array();
-        list.into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned)).collect()
+        list.into_iter()
+            .flatten()
+            .filter_map(|it| it.as_str().map(str::to_owned))
+            .collect()
     };
     let extra = spec["extra"].as_object();
     Arc::new(User {
@@ -137,13 +154,29 @@ async fn decide(
     if !reason.is_empty() {
         review["status"]["reason"] = reason.into();
     }
-    Ok(response::document(&kind.shape, &review, form, StatusCode::CREATED))
+    Ok(response::document(
+        &kind.shape,
+        &review,
+        form,
+        StatusCode::CREATED,
+    ))
 }
 
 fn attributes(spec: &Value, user: Arc<User>) -> Attributes {
     if let Some(asked) = spec["nonResourceAttributes"].as_object() {
-        let text = |field: &str| asked.get(field).and_then(Value::as_str).unwrap_or("").to_owned();
-        return Attributes { user, verb: text("verb"), path: text("path"), ..Attributes::default() };
+        let text = |field: &str| {
+            asked
+                .get(field)
+                .and_then(Value::as_str)
+                .unwrap_or("")
+                .to_owned()
+        };
+        return Attributes {
+            user,
+            verb: text("verb"),
+            path: text("path"),
+            ..Attributes::default()
+        };
     }
     let asked = &spec["resourceAttributes"];
     let text = |field: &str| asked[field].as_str().unwrap_or("").to_owned();
@@ -161,8 +194,14 @@ fn attributes(spec: &Value, user: Arc<User>) -> Attributes {
         subresource: text("subresource"),
         name: text("name"),
         is_resource: true,
-        field_selector: asked["fieldSelector"]["rawSelector"].as_str().unwrap_or("").to_owned(),
-        label_selector: asked["labelSelector"]["rawSelector"].as_str().unwrap_or("").to_owned(),
+        field_selector: asked["fieldSelector"]["rawSelector"]
+            .as_str()
+            .unwrap_or("")
+            .to_owned(),
+        label_selector: asked["labelSelector"]["rawSelector"]
+            .as_str()
+            .unwrap_or("")
+            .to_owned(),
         path: String::new(),
     }
 }

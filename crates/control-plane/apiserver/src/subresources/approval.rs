@@ -6,7 +6,11 @@ use styr_meta::FieldError;
 
 use crate::registry::Part;
 
-pub(super) static PART: Part = Part { name: "approval", prepare, validate };
+pub(super) static PART: Part = Part {
+    name: "approval",
+    prepare,
+    validate,
+};
 
 /// Only the conditions may change.
 fn prepare(new: &mut Value, old: &Value, context: &Context) {
@@ -37,7 +41,10 @@ fn prepare(new: &mut Value, old: &Value, context: &Context) {
 fn validate(new: &Value, old: &Value, _: &Context) -> Vec<FieldError> {
     let has = |object: &Value, kind: &str| {
         let conditions = object["status"]["conditions"].as_array();
-        conditions.into_iter().flatten().any(|it| it["type"] == kind)
+        conditions
+            .into_iter()
+            .flatten()
+            .any(|it| it["type"] == kind)
     };
     let mut problems = Vec::new();
     if has(new, "Approved") && has(new, "Denied") {

@@ -16,7 +16,11 @@ use crate::registry::{Aspect, Call, Part, Preconditions, Target, timestamp};
 use crate::{resources, response, shapes, status};
 
 /// Written by the server itself; the pod's own rules have no say.
-static PART: Part = Part { name: "binding", prepare: |_, _, _| {}, validate: |_, _, _| Vec::new() };
+static PART: Part = Part {
+    name: "binding",
+    prepare: |_, _, _| {},
+    validate: |_, _, _| Vec::new(),
+};
 
 const GVK: (&str, &str, &str) = ("", "v1", "Binding");
 
@@ -29,7 +33,15 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
 pub(super) async fn collection(inbound: Inbound) -> Result<Response, Status> {
     let kind = resources::kind("", "v1", "pods").expect("the table has pods");
     let registry = Arc::clone(inbound.state.resources.builtin("", "pods"));
-    bind(inbound, Scope { kind: Arc::clone(kind), registry }, None).await
+    bind(
+        inbound,
+        Scope {
+            kind: Arc::clone(kind),
+            registry,
+        },
+        None,
+    )
+    .await
 }
 
 async fn bind(
@@ -40,7 +52,10 @@ async fn bind(
     let form = inbound.form(Offer::Documents)?;
     let shape = shapes::builtin("io.k8s.api.core.v1.Binding");
     let mut binding = inbound.read_as(&shape, GVK).await?.object;
-    let given = binding["metadata"]["name"].as_str().unwrap_or("").to_owned();
+    let given = binding["metadata"]["name"]
+        .as_str()
+        .unwrap_or("")
+        .to_owned();
     let name = match name {
         Some(name) if !given.is_empty() && given != name => {
             return Err(status::bad_request(
@@ -66,20 +81,25 @@ async fn bind(
     let user = User::loopback();
     let mut write = Call::internal(&user, call.namespace);
     write.dry_run = call.dry_run;
-    let uid = binding["metadata"]["uid"].as_str().filter(|uid| !uid.is_empty()).map(str::to_owned);
+    let uid = binding["metadata"]["uid"]
+        .as_str()
+        .filter(|uid| !uid.is_empty())
+        .map(str::to_owned);
     let target = Target {
         name: &name,
         aspect: Aspect::Part(&PART),
-        preconditions: Preconditions { uid, resource_version: None },
+        preconditions: Preconditions {
+            uid,
+            resource_version: None,
+        },
     };
     let now = timestamp(inbound.state.clock.now());
     scope
         .registry
         .update(&mut write, &target, |pod| {
             let pod = pod.ok_or_else(|| status::not_found(&scope.kind, &name))?;
-            assign(pod, &binding, &now).map_err(|why| {
-                Status::conflict(("", "pods/binding"), &name, why)
-            })
+            assign(pod, &binding, &now)
+                .map_err(|why| Status::conflict(("", "pods/binding"), &name, why))
         })
         .await?;
     let value = json!({
@@ -89,7 +109,12 @@ async fn bind(
         "status": "Success",
         "code": 201,
     });
-    Ok(response::document(&shapes::meta("Status"), &value, form, StatusCode::CREATED))
+    Ok(response::document(
+        &shapes::meta("Status"),
+        &value,
+        form,
+        StatusCode::CREATED,
+    ))
 }
 
 fn problems(binding: &Value) -> Vec<FieldError> {
@@ -109,12 +134,20 @@ fn problems(binding: &Value) -> Vec<FieldError> {
 fn assign(pod: &Value, binding: &Value, now: &str) -> Result<Value, String> {
     let name = pod["metadata"]["name"].as_str().unwrap_or("");
     if !pod["metadata"]["deletionTimestamp"].is_null() {
-        return Err(format!("pod {name} is being deleted, cannot be assigned to a host"));
+        return Err(format!(
+            "pod {name} is being deleted, cannot be assigned to a host"
+        ));
     }
-    if let Some(node) = pod["spec"]["nodeName"].as_str().filter(|node| !node.is_empty()) {
+    if let Some(node) = pod["spec"]["nodeName"]
+        .as_str()
+        .filter(|node| !node.is_empty())
+    {
         return Err(format!("pod {name} is already assigned to node {node:?}"));
     }
-    if pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty()) {
+    if pod["spec"]["schedulingGates"]
+        .as_array()
+        .is_some_and(|gates| !gates.is_empty())
+    {
         return Err(format!("pod {name} has non-empty .spec.schedulingGates"));
     }
     let mut pod = pod.clone();

@@ -6,7 +6,11 @@ use styr_meta::FieldError;
 
 use crate::registry::Part;
 
-pub(super) static PART: Part = Part { name: "ephemeralcontainers", prepare, validate };
+pub(super) static PART: Part = Part {
+    name: "ephemeralcontainers",
+    prepare,
+    validate,
+};
 
 /// Only the ephemeral containers may change.
 fn prepare(new: &mut Value, old: &Value, _: &Context) {
@@ -26,13 +30,19 @@ fn prepare(new: &mut Value, old: &Value, _: &Context) {
 /// They can be added, never removed or changed.
 fn validate(new: &Value, old: &Value, _: &Context) -> Vec<FieldError> {
     let list = |object: &Value| {
-        object["spec"]["ephemeralContainers"].as_array().cloned().unwrap_or_default()
+        object["spec"]["ephemeralContainers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
     };
     let new_list = list(new);
     let mut problems = Vec::new();
     for (index, old_container) in list(old).iter().enumerate() {
         let field = format!("spec.ephemeralContainers[{index}]");
-        match new_list.iter().find(|it| it["name"] == old_container["name"]) {
+        match new_list
+            .iter()
+            .find(|it| it["name"] == old_container["name"])
+        {
             None => {
                 let detail = "existing ephemeral containers may not be removed";
                 problems.push(FieldError::forbidden(field, detail));

@@ -13,8 +13,11 @@ use crate::{shapes, status};
 
 const GVK: (&str, &str, &str) = ("policy", "v1", "Eviction");
 
-static PART: Part =
-    Part { name: "eviction", prepare: |_, _, _| {}, validate: |_, _, _| Vec::new() };
+static PART: Part = Part {
+    name: "eviction",
+    prepare: |_, _, _| {},
+    validate: |_, _, _| Vec::new(),
+};
 
 pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Response, Status> {
     let shape = shapes::builtin("io.k8s.api.policy.v1.Eviction");
@@ -22,10 +25,16 @@ pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
     let name = inbound.info.name.clone();
     let given = eviction["metadata"]["name"].as_str().unwrap_or("");
     if !given.is_empty() && given != name {
-        return Err(status::bad_request("name in URL does not match name in Eviction object"));
+        return Err(status::bad_request(
+            "name in URL does not match name in Eviction object",
+        ));
     }
     let mut options = DeleteOptions::from_body(&eviction["deleteOptions"]);
-    let pod = scope.registry.get(&inbound.info.namespace, &name, At::Latest).await?.value();
+    let pod = scope
+        .registry
+        .get(&inbound.info.namespace, &name, At::Latest)
+        .await?
+        .value();
     let mut call = inbound.call(Vec::new())?;
     call.dry_run |= !options.dry_run.is_empty();
     if !ignores_budgets(&pod) {
@@ -45,7 +54,10 @@ fn ignores_budgets(pod: &Value) -> bool {
 }
 
 async fn spend_budget(inbound: &Inbound, pod: &Value, dry_run: bool) -> Result<(), Status> {
-    let registry = inbound.state.resources.builtin("policy", "poddisruptionbudgets");
+    let registry = inbound
+        .state
+        .resources
+        .builtin("policy", "poddisruptionbudgets");
     let namespace = inbound.info.namespace.as_str();
     let (snapshot, _) = registry.snapshot(At::Latest).await?;
     let prefix = format!("{namespace}/");
@@ -86,8 +98,12 @@ async fn spend_budget(inbound: &Inbound, pod: &Value, dry_run: bool) -> Result<(
 }
 
 fn selects(budget: &Value, pod: &Value) -> bool {
-    let Some(selector) = budget["spec"].get("selector") else { return false };
-    let Ok(selector) = labels::Selector::from_value(selector) else { return false };
+    let Some(selector) = budget["spec"].get("selector") else {
+        return false;
+    };
+    let Ok(selector) = labels::Selector::from_value(selector) else {
+        return false;
+    };
     selector.matches(pod["metadata"]["labels"].as_object())
 }
 
@@ -103,9 +119,7 @@ fn is_unready_and_unhealthy_allowed(budget: &Value, pod: &Value) -> bool {
     let number = |field: &str| budget["status"][field].as_i64().unwrap_or(0);
     match budget["spec"]["unhealthyPodEvictionPolicy"].as_str() {
         Some("AlwaysAllow") => true,
-        _ => {
-            number("currentHealthy") >= number("desiredHealthy") && number("desiredHealthy") > 0
-        }
+        _ => number("currentHealthy") >= number("desiredHealthy") && number("desiredHealthy") > 0,
     }
 }
 
@@ -114,7 +128,10 @@ fn spend(budget: &Value, pod: &str, now: &str) -> Result<Value, Status> {
     let generation = budget["metadata"]["generation"].as_i64().unwrap_or(0);
     let name = budget["metadata"]["name"].as_str().unwrap_or("");
     if number("observedGeneration") < generation {
-        return Err(refusal(10, "The disruption budget is still being processed by the server."));
+        return Err(refusal(
+            10,
+            "The disruption budget is still being processed by the server.",
+        ));
     }
     let allowed = number("disruptionsAllowed");
     if allowed <= 0 {

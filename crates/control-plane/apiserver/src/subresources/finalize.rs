@@ -6,7 +6,11 @@ use styr_meta::FieldError;
 
 use crate::registry::Part;
 
-pub(super) static PART: Part = Part { name: "finalize", prepare, validate };
+pub(super) static PART: Part = Part {
+    name: "finalize",
+    prepare,
+    validate,
+};
 
 /// Everything but the finalizers stays.
 fn prepare(new: &mut Value, old: &Value, _: &Context) {

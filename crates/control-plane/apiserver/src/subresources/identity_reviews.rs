@@ -23,7 +23,12 @@ pub(super) async fn self_subject(
     let now = crate::registry::timestamp(inbound.state.clock.now());
     review["metadata"]["creationTimestamp"] = now.into();
     review["status"] = json!({ "userInfo": user_info(&inbound.user) });
-    Ok(response::document(&kind.shape, &review, form, StatusCode::CREATED))
+    Ok(response::document(
+        &kind.shape,
+        &review,
+        form,
+        StatusCode::CREATED,
+    ))
 }
 
 pub(super) async fn token(mut inbound: Inbound, kind: Arc<Kind>) -> Result<Response, Status> {
@@ -31,7 +36,9 @@ pub(super) async fn token(mut inbound: Inbound, kind: Arc<Kind>) -> Result<Respo
     let mut review = inbound.read_object(&kind).await?.object;
     let token = review["spec"]["token"].as_str().unwrap_or("").to_owned();
     if token.is_empty() {
-        return Err(Status::bad_request("token is required for TokenReview in authentication"));
+        return Err(Status::bad_request(
+            "token is required for TokenReview in authentication",
+        ));
     }
     let asked: Vec<String> = review["spec"]["audiences"]
         .as_array()
@@ -41,14 +48,22 @@ pub(super) async fn token(mut inbound: Inbound, kind: Arc<Kind>) -> Result<Respo
         .collect();
     review["status"] = match authenticate(&inbound, &token, &asked).await {
         Ok(Some(user)) => {
-            let audiences =
-                if asked.is_empty() { inbound.state.tokens.audiences() } else { asked };
+            let audiences = if asked.is_empty() {
+                inbound.state.tokens.audiences()
+            } else {
+                asked
+            };
             json!({ "authenticated": true, "user": user_info(&user), "audiences": audiences })
         }
         Ok(None) => json!({ "authenticated": false, "user": {} }),
         Err(error) => json!({ "authenticated": false, "user": {}, "error": error }),
     };
-    Ok(response::document(&kind.shape, &review, form, StatusCode::CREATED))
+    Ok(response::document(
+        &kind.shape,
+        &review,
+        form,
+        StatusCode::CREATED,
+    ))
 }
 
 /// Asks the same authenticators that judge requests, with nothing but the token.

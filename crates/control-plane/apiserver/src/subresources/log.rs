@@ -28,9 +28,16 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
     let query = &inbound.query;
     let problems = problems(query);
     if !problems.is_empty() {
-        return Err(Status::invalid(("", "PodLogOptions"), &inbound.info.name, problems));
+        return Err(Status::invalid(
+            ("", "PodLogOptions"),
+            &inbound.info.name,
+            problems,
+        ));
     }
-    let entry = scope.registry.get(&inbound.info.namespace, &inbound.info.name, At::Latest).await?;
+    let entry = scope
+        .registry
+        .get(&inbound.info.namespace, &inbound.info.name, At::Latest)
+        .await?;
     let pod = entry.value();
     let container = pick_container(&pod, query.text("container"))?;
     let Some(node) = node_of(&inbound, &pod).await? else {
@@ -56,7 +63,9 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
         return Err(refused(answer).await);
     }
     let plain = http::HeaderValue::from_static("text/plain");
-    answer.headers_mut().insert(http::header::CONTENT_TYPE, plain);
+    answer
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, plain);
     Ok(answer)
 }
 
@@ -80,15 +89,27 @@ fn problems(query: &Query) -> Vec<FieldError> {
     let number = |name: &str| query.number(name).ok().flatten();
     if number("tailLines").is_some_and(|lines| lines < 0) {
         let detail = "must be greater than or equal to 0";
-        problems.push(FieldError::invalid("tailLines", number("tailLines"), detail));
+        problems.push(FieldError::invalid(
+            "tailLines",
+            number("tailLines"),
+            detail,
+        ));
     }
     if number("limitBytes").is_some_and(|bytes| bytes < 1) {
         let detail = "must be greater than 0";
-        problems.push(FieldError::invalid("limitBytes", number("limitBytes"), detail));
+        problems.push(FieldError::invalid(
+            "limitBytes",
+            number("limitBytes"),
+            detail,
+        ));
     }
     if number("sinceSeconds").is_some_and(|seconds| seconds < 1) {
         let detail = "must be greater than 0";
-        problems.push(FieldError::invalid("sinceSeconds", number("sinceSeconds"), detail));
+        problems.push(FieldError::invalid(
+            "sinceSeconds",
+            number("sinceSeconds"),
+            detail,
+        ));
     }
     if query.get("sinceSeconds").is_some() && query.get("sinceTime").is_some() {
         let detail = "at most one of `sinceTime` or `sinceSeconds` may be specified";
@@ -104,7 +125,11 @@ fn passed_on(query: &Query) -> String {
         .filter(|(name, value)| PASSED_ON.contains(&name.as_str()) && !value.is_empty())
         .map(|(name, value)| format!("{name}={}", encode(value)))
         .collect();
-    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+    if pairs.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", pairs.join("&"))
+    }
 }
 
 /// Percent encoding of a query's value.

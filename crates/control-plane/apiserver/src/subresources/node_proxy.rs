@@ -6,7 +6,7 @@ use styr_meta::Status;
 
 use super::service_proxy::{split_name, target_path};
 use crate::body::Response;
-use crate::forward::{Outgoing, forward};
+use crate::forward::forward;
 use crate::handlers::Scope;
 use crate::inbound::Inbound;
 use crate::kubelets::authority;
@@ -21,9 +21,12 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
     };
     let mut destination = inbound.state.kubelets.destination(&node, path)?;
     if let Ok(port) = port.parse::<u64>() {
-        let host = destination.authority.rsplit_once(':').map_or("", |(host, _)| host);
+        let host = destination
+            .authority
+            .rsplit_once(':')
+            .map_or("", |(host, _)| host);
         destination.authority = authority(host.trim_matches(['[', ']']), port);
     }
     let tasks = Arc::clone(&inbound.state.kubelets.tasks);
-    forward(&tasks, &destination, Outgoing::of(inbound)).await
+    forward(&tasks, &destination, inbound.into_outgoing()).await
 }

@@ -7,7 +7,7 @@ use styr_meta::Status;
 
 use super::service_proxy::{split_name, target_path};
 use crate::body::Response;
-use crate::forward::{Destination, Outgoing, forward};
+use crate::forward::{Destination, forward};
 use crate::handlers::Scope;
 use crate::inbound::Inbound;
 use crate::kubelets::authority;
@@ -16,7 +16,11 @@ use crate::status;
 
 pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, Status> {
     let (scheme, name, port) = split_name(&inbound.info.name);
-    let pod = scope.registry.get(&inbound.info.namespace, name, At::Any).await?.value();
+    let pod = scope
+        .registry
+        .get(&inbound.info.namespace, name, At::Any)
+        .await?
+        .value();
     let address = pod["status"]["podIP"].as_str().filter(|it| !it.is_empty());
     let Some(address) = address else {
         return Err(status::bad_request("address not allowed"));
@@ -34,7 +38,7 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
         path,
     };
     let tasks = Arc::clone(&inbound.state.kubelets.tasks);
-    forward(&tasks, &destination, Outgoing::of(inbound)).await
+    forward(&tasks, &destination, inbound.into_outgoing()).await
 }
 
 /// A port by number or by name; the first of the pod if none is named.

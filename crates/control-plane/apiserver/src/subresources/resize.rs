@@ -6,7 +6,11 @@ use styr_meta::FieldError;
 
 use crate::registry::Part;
 
-pub(super) static PART: Part = Part { name: "resize", prepare, validate };
+pub(super) static PART: Part = Part {
+    name: "resize",
+    prepare,
+    validate,
+};
 
 const LISTS: [&str; 2] = ["containers", "initContainers"];
 
@@ -18,7 +22,10 @@ fn prepare(new: &mut Value, old: &Value, _: &Context) {
     for list in LISTS {
         for container in new["spec"][list].as_array_mut().into_iter().flatten() {
             let wanted = asked["spec"][list].as_array();
-            let wanted = wanted.into_iter().flatten().find(|it| it["name"] == container["name"]);
+            let wanted = wanted
+                .into_iter()
+                .flatten()
+                .find(|it| it["name"] == container["name"]);
             for field in ["resources", "resizePolicy"] {
                 if let Some(value) = wanted.and_then(|it| it.get(field)) {
                     container[field] = value.clone();

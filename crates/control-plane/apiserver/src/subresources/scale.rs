@@ -20,7 +20,10 @@ pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
     let shape = shapes::builtin("io.k8s.api.autoscaling.v1.Scale");
     let name = inbound.info.name.clone();
     if inbound.info.verb == "get" {
-        let entry = scope.registry.get(&inbound.info.namespace, &name, At::Latest).await?;
+        let entry = scope
+            .registry
+            .get(&inbound.info.namespace, &name, At::Latest)
+            .await?;
         let value = scale_of(&entry.value());
         return Ok(response::document(&shape, &value, form, StatusCode::OK));
     }
@@ -45,7 +48,10 @@ pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
     let target = Target {
         name: &name,
         aspect: Aspect::Main,
-        preconditions: Preconditions { uid, resource_version: None },
+        preconditions: Preconditions {
+            uid,
+            resource_version: None,
+        },
     };
     let mut call = inbound.call(Vec::new())?;
     let updated = scope
@@ -57,7 +63,9 @@ pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
                 Asked::Patch(body, format) => {
                     let patched = patch::apply(&shape, &scale_of(old), (body, *format))?;
                     let checked = shape.check(patched, Strictness::Ignore);
-                    checked.map_err(|error| status::bad_request(&error.to_string()))?.value
+                    checked
+                        .map_err(|error| status::bad_request(&error.to_string()))?
+                        .value
                 }
             };
             scaled(old, &scale)
@@ -76,7 +84,13 @@ enum Asked {
 
 fn scale_of(object: &Value) -> Value {
     let mut metadata = serde_json::Map::new();
-    for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
+    for field in [
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+    ] {
         if let Some(value) = object["metadata"].get(field) {
             metadata.insert(field.to_owned(), value.clone());
         }
@@ -95,12 +109,14 @@ fn scale_of(object: &Value) -> Value {
 
 /// A ReplicationController's selector is a bare map.
 fn selector_text(selector: &Value) -> String {
-    let is_bare = selector.as_object().is_some_and(|it| {
-        !it.contains_key("matchLabels") && !it.contains_key("matchExpressions")
-    });
+    let is_bare = selector
+        .as_object()
+        .is_some_and(|it| !it.contains_key("matchLabels") && !it.contains_key("matchExpressions"));
     let parsed = if is_bare {
         let empty = serde_json::Map::new();
-        Ok(labels::Selector::equal_to(selector.as_object().unwrap_or(&empty)))
+        Ok(labels::Selector::equal_to(
+            selector.as_object().unwrap_or(&empty),
+        ))
     } else {
         labels::Selector::from_value(selector)
     };
@@ -113,11 +129,17 @@ fn scaled(old: &Value, scale: &Value) -> Result<Value, Status> {
         let detail = "must be greater than or equal to 0";
         let problem = FieldError::invalid("spec.replicas", replicas, detail);
         let name = old["metadata"]["name"].as_str().unwrap_or("");
-        return Err(Status::invalid(("autoscaling", "Scale"), name, vec![problem]));
+        return Err(Status::invalid(
+            ("autoscaling", "Scale"),
+            name,
+            vec![problem],
+        ));
     }
     let mut new = old.clone();
     new["spec"]["replicas"] = replicas.into();
-    let version = scale["metadata"]["resourceVersion"].as_str().filter(|it| !it.is_empty());
+    let version = scale["metadata"]["resourceVersion"]
+        .as_str()
+        .filter(|it| !it.is_empty());
     if let Some(version) = version {
         new["metadata"]["resourceVersion"] = version.into();
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use styr_meta::Status;
 
 use crate::body::{Body, Response};
-use crate::forward::{Destination, Outgoing, forward};
+use crate::forward::{Destination, forward};
 use crate::handlers::Scope;
 use crate::inbound::Inbound;
 use crate::kubelets::authority;
@@ -20,23 +20,35 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
     let (scheme, name, port) = split_name(&inbound.info.name);
     let namespace = inbound.info.namespace.as_str();
     let service = scope.registry.get(namespace, name, At::Any).await?.value();
-    let port = port_name(&service, port)
-        .ok_or_else(|| unavailable(&format!("no service port {port:?} found for service {name:?}")))?;
+    let port = port_name(&service, port).ok_or_else(|| {
+        unavailable(&format!(
+            "no service port {port:?} found for service {name:?}"
+        ))
+    })?;
     let path = match target_path(&inbound) {
         Ok(path) => path,
         Err(redirect) => return Ok(*redirect),
     };
-    let slices = inbound.state.resources.builtin("discovery.k8s.io", "endpointslices");
+    let slices = inbound
+        .state
+        .resources
+        .builtin("discovery.k8s.io", "endpointslices");
     let (snapshot, _) = slices.snapshot(At::Any).await?;
     let prefix = format!("{namespace}/");
     let mut targets: Vec<String> = Vec::new();
     for entry in snapshot.range(&prefix, "") {
-        if entry.labels().get("kubernetes.io/service-name").is_some_and(|it| it == name) {
+        if entry
+            .labels()
+            .get("kubernetes.io/service-name")
+            .is_some_and(|it| it == name)
+        {
             targets.extend(endpoints(&entry.value(), &port));
         }
     }
     if targets.is_empty() {
-        return Err(unavailable(&format!("no endpoints available for service {name:?}")));
+        return Err(unavailable(&format!(
+            "no endpoints available for service {name:?}"
+        )));
     }
     let chosen = rand::rng().random_range(0..targets.len());
     let destination = Destination {
@@ -45,7 +57,7 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
         path,
     };
     let tasks = Arc::clone(&inbound.state.kubelets.tasks);
-    forward(&tasks, &destination, Outgoing::of(inbound)).await
+    forward(&tasks, &destination, inbound.into_outgoing()).await
 }
 
 fn unavailable(why: &str) -> Status {
@@ -65,7 +77,9 @@ fn port_name(service: &Value, wanted: &str) -> Option<String> {
     let number = wanted.parse::<u64>().ok();
     ports
         .iter()
-        .find(|port| port["name"] == wanted || (number.is_some() && port["port"].as_u64() == number))
+        .find(|port| {
+            port["name"] == wanted || (number.is_some() && port["port"].as_u64() == number)
+        })
         .map(name)
 }
 
@@ -114,18 +128,10 @@ pub(super) fn target_path(inbound: &Inbound) -> Result<String, Box<Response>> {
         }
         return Err(Box::new(answer));
     }
-    let rest = if inbound.info.rest.is_empty() { "/" } else { &inbound.info.rest };
+    let rest = if inbound.info.rest.is_empty() {
+        "/"
+    } else {
+        &inbound.info.rest
+    };
     Ok(with_query(rest))
-}
-
-impl Outgoing {
-    /// A request as it came.
-    pub(super) fn of(inbound: Inbound) -> Self {
-        Self {
-            method: inbound.method,
-            headers: inbound.headers,
-            extensions: inbound.request.extensions,
-            body: inbound.body,
-        }
-    }
 }

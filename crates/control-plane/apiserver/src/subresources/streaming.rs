@@ -6,7 +6,7 @@ use styr_meta::Status;
 use super::log::{container_names, encode};
 use crate::attributes::Operation;
 use crate::body::Response;
-use crate::forward::{Outgoing, forward};
+use crate::forward::forward;
 use crate::handlers::Scope;
 use crate::inbound::Inbound;
 use crate::query::Query;
@@ -15,12 +15,18 @@ use crate::registry::read::At;
 use crate::status;
 
 /// Parameters of exec and attach, as a client and as a kubelet calls them.
-const STREAMS: [(&str, &str); 4] =
-    [("stdin", "input"), ("stdout", "output"), ("stderr", "error"), ("tty", "tty")];
+const STREAMS: [(&str, &str); 4] = [
+    ("stdin", "input"),
+    ("stdout", "output"),
+    ("stderr", "error"),
+    ("tty", "tty"),
+];
 
 pub(super) async fn exec(inbound: Inbound, scope: Scope) -> Result<Response, Status> {
     if inbound.query.all("command").next().is_none() {
-        return Err(status::bad_request("you must specify at least 1 command for the container"));
+        return Err(status::bad_request(
+            "you must specify at least 1 command for the container",
+        ));
     }
     to_container(inbound, scope, "exec").await
 }
@@ -30,8 +36,13 @@ pub(super) async fn attach(inbound: Inbound, scope: Scope) -> Result<Response, S
 }
 
 async fn to_container(inbound: Inbound, scope: Scope, action: &str) -> Result<Response, Status> {
-    if !STREAMS[..3].iter().any(|(name, _)| inbound.query.flag(name) == Some(true)) {
-        return Err(status::bad_request("you must specify at least one of stdin, stdout, stderr"));
+    if !STREAMS[..3]
+        .iter()
+        .any(|(name, _)| inbound.query.flag(name) == Some(true))
+    {
+        return Err(status::bad_request(
+            "you must specify at least one of stdin, stdout, stderr",
+        ));
     }
     let pod = pod(&inbound, &scope).await?;
     let container = pick_container(&pod, inbound.query.text("container"))?;
@@ -46,16 +57,30 @@ async fn to_container(inbound: Inbound, scope: Scope, action: &str) -> Result<Re
 
 pub(super) async fn port_forward(inbound: Inbound, scope: Scope) -> Result<Response, Status> {
     let pod = pod(&inbound, &scope).await?;
-    let ports: Vec<String> =
-        inbound.query.all("ports").map(|port| format!("port={}", encode(port))).collect();
-    let query = if ports.is_empty() { String::new() } else { format!("?{}", ports.join("&")) };
-    let path = format!("/portForward/{}/{}{query}", inbound.info.namespace, inbound.info.name);
+    let ports: Vec<String> = inbound
+        .query
+        .all("ports")
+        .map(|port| format!("port={}", encode(port)))
+        .collect();
+    let query = if ports.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", ports.join("&"))
+    };
+    let path = format!(
+        "/portForward/{}/{}{query}",
+        inbound.info.namespace, inbound.info.name
+    );
     tunnel(inbound, &scope, &pod, path).await
 }
 
 async fn pod(inbound: &Inbound, scope: &Scope) -> Result<Value, Status> {
     let info = &inbound.info;
-    Ok(scope.registry.get(&info.namespace, &info.name, At::Latest).await?.value())
+    Ok(scope
+        .registry
+        .get(&info.namespace, &info.name, At::Latest)
+        .await?
+        .value())
 }
 
 async fn tunnel(
@@ -66,7 +91,9 @@ async fn tunnel(
 ) -> Result<Response, Status> {
     let Some(node) = node_of(&inbound, pod).await? else {
         let name = &inbound.info.name;
-        return Err(status::bad_request(&format!("pod {name} does not have a host assigned")));
+        return Err(status::bad_request(&format!(
+            "pod {name} does not have a host assigned"
+        )));
     };
     let subject = Subject {
         operation: Operation::Connect,
@@ -81,13 +108,7 @@ async fn tunnel(
     drop(call);
     let destination = inbound.state.kubelets.destination(&node, path)?;
     let tasks = std::sync::Arc::clone(&inbound.state.kubelets.tasks);
-    let outgoing = Outgoing {
-        method: inbound.method,
-        headers: inbound.headers,
-        extensions: inbound.request.extensions,
-        body: inbound.body,
-    };
-    forward(&tasks, &destination, outgoing).await
+    forward(&tasks, &destination, inbound.into_outgoing()).await
 }
 
 /// The node of a pod; none if it has none yet.
@@ -120,17 +141,23 @@ pub(super) fn pick_container(pod: &Value, wanted: &str) -> Result<String, Status
         );
         let init = container_names(pod, "initContainers");
         if !init.is_empty() {
-            message = format!("{message} or one of the init containers: [{}]", init.join(" "));
+            message = format!(
+                "{message} or one of the init containers: [{}]",
+                init.join(" ")
+            );
         }
         return Err(status::bad_request(&message));
     }
     let lists = ["containers", "initContainers", "ephemeralContainers"];
-    let is_there =
-        lists.iter().any(|list| container_names(pod, list).iter().any(|it| it == wanted));
+    let is_there = lists
+        .iter()
+        .any(|list| container_names(pod, list).iter().any(|it| it == wanted));
     if is_there {
         return Ok(wanted.to_owned());
     }
-    Err(status::bad_request(&format!("container {wanted} is not valid for pod {name}")))
+    Err(status::bad_request(&format!(
+        "container {wanted} is not valid for pod {name}"
+    )))
 }
 
 fn kubelet_query(query: &Query) -> String {
@@ -139,6 +166,10 @@ fn kubelet_query(query: &Query) -> String {
         .filter(|(name, _)| query.flag(name) == Some(true))
         .map(|(_, name)| format!("{name}=1"))
         .collect();
-    pairs.extend(query.all("command").map(|argument| format!("command={}", encode(argument))));
+    pairs.extend(
+        query
+            .all("command")
+            .map(|argument| format!("command={}", encode(argument))),
+    );
     pairs.join("&")
 }

@@ -10,7 +10,9 @@ fn addresses(text: &str) -> Addresses {
 #[test]
 fn gives_each_address_once_until_none_is_left() {
     let addresses = addresses("10.0.0.0/28");
-    let given: HashSet<_> = (0..14).map(|_| addresses.take_any().expect("room")).collect();
+    let given: HashSet<_> = (0..14)
+        .map(|_| addresses.take_any().expect("room"))
+        .collect();
     assert_eq!(given.len(), 14);
     assert_eq!(addresses.take_any(), Err(Refused::Full));
     let one = *given.iter().next().expect("some");

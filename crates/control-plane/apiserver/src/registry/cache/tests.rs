@@ -7,7 +7,9 @@ use super::{Cache, ChangeKind, Entry, RING_MAX, Write};
 
 fn put(name: &str, revision: i64) -> Write {
     let json = format!(r#"{{"kind":"A","apiVersion":"v1","metadata":{{"name":"{name}"}}}}"#);
-    Write::Put(Arc::new(Entry::new(name, Bytes::from(json), revision).expect("canonical")))
+    Write::Put(Arc::new(
+        Entry::new(name, Bytes::from(json), revision).expect("canonical"),
+    ))
 }
 
 fn cache() -> Cache {
@@ -20,12 +22,21 @@ fn cache() -> Cache {
 fn tells_changes_in_order_from_a_revision() {
     let cache = cache();
     cache.apply(vec![put("a", 11), put("b", 12), put("a", 13)]);
-    cache.apply(vec![Write::Delete { key: "b".to_owned(), revision: 14 }]);
+    cache.apply(vec![Write::Delete {
+        key: "b".to_owned(),
+        revision: 14,
+    }]);
     let mut cursor = cache.cursor_behind(11).expect("known");
     let batch = cache.advance(&mut cursor).expect("known");
-    let told: Vec<_> = batch.iter().map(|it| (it.kind, it.entry.revision())).collect();
-    let wanted =
-        [(ChangeKind::Added, 12), (ChangeKind::Modified, 13), (ChangeKind::Deleted, 14)];
+    let told: Vec<_> = batch
+        .iter()
+        .map(|it| (it.kind, it.entry.revision()))
+        .collect();
+    let wanted = [
+        (ChangeKind::Added, 12),
+        (ChangeKind::Modified, 13),
+        (ChangeKind::Deleted, 14),
+    ];
     assert_eq!(told, wanted);
     assert!(cache.advance(&mut cursor).expect("known").is_empty());
 }

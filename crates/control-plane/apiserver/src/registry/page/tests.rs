@@ -11,7 +11,9 @@ fn reads_what_it_writes() {
 
 #[test]
 fn writes_as_upstream() {
-    let json = URL_SAFE_NO_PAD.decode(Continue::behind("a", 12).encode()).expect("base64");
+    let json = URL_SAFE_NO_PAD
+        .decode(Continue::behind("a", 12).encode())
+        .expect("base64");
     assert_eq!(json, br#"{"v":"meta.k8s.io/v1","rv":12,"start":"a\u0000"}"#);
 }
 

@@ -17,19 +17,32 @@ fn agrees_with_a_map_over_many_writes() {
     let mut model = BTreeMap::new();
     let mut seed = 7_u64;
     for revision in 1..20_000 {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let key = format!("ns{}/o{:04}", seed >> 60, (seed >> 20) % 1500);
         if (seed >> 50) % 3 == 0 {
-            assert_eq!(snapshot.remove(&key).is_some(), model.remove(&key).is_some());
+            assert_eq!(
+                snapshot.remove(&key).is_some(),
+                model.remove(&key).is_some()
+            );
         } else {
-            let old = snapshot.insert(entry(&key, revision)).map(|it| it.revision());
+            let old = snapshot
+                .insert(entry(&key, revision))
+                .map(|it| it.revision());
             assert_eq!(old, model.insert(key, revision));
         }
     }
     assert_eq!(snapshot.len(), model.len());
-    let all: Vec<_> = snapshot.iter().map(|it| (it.key().to_owned(), it.revision())).collect();
+    let all: Vec<_> = snapshot
+        .iter()
+        .map(|it| (it.key().to_owned(), it.revision()))
+        .collect();
     assert_eq!(all, model.clone().into_iter().collect::<Vec<_>>());
-    let some: Vec<_> = snapshot.range("ns3/", "ns3/o0700").map(|it| it.key().to_owned()).collect();
+    let some: Vec<_> = snapshot
+        .range("ns3/", "ns3/o0700")
+        .map(|it| it.key().to_owned())
+        .collect();
     let wanted: Vec<_> = model
         .keys()
         .filter(|key| key.starts_with("ns3/") && key.as_str() >= "ns3/o0700")
