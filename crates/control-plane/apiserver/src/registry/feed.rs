@@ -18,7 +18,7 @@ use super::cache::Write;
 use super::entry::Entry;
 
 /// Objects of one page of the load.
-const PAGE: i64 = 10_000;
+const PAGE: usize = 10_000;
 /// The first and the last wait before the store is asked again after a failure.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(5);
