@@ -38,7 +38,7 @@ impl Rules for Common {
     }
 
     fn prepare_create(&self, object: &mut Value, cx: &Context) {
-        if self.has_status {
+        if self.has_status && !self.own.takes_status_on_create() {
             tree::remove(object, "status");
         }
         let metadata = object::metadata_mut(object);
@@ -69,6 +69,10 @@ impl Rules for Common {
         }
         *object = Value::Object(kept);
         self.own.prepare_status_update(object, old, cx);
+    }
+
+    fn takes_status_on_create(&self) -> bool {
+        self.own.takes_status_on_create()
     }
 
     fn validate(&self, object: &Value, cx: &Context) -> Vec<FieldError> {

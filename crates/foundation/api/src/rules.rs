@@ -49,6 +49,11 @@ pub trait Rules: Send + Sync {
 
     fn prepare_create(&self, _object: &mut Value, _cx: &Context) {}
 
+    /// Whether whoever creates an object may give it a status.
+    fn takes_status_on_create(&self) -> bool {
+        false
+    }
+
     fn prepare_update(&self, _object: &mut Value, _old: &Value, _cx: &Context) {}
 
     fn prepare_status_update(&self, _object: &mut Value, _old: &Value, _cx: &Context) {}

@@ -1,3 +1,4 @@
 //! The table of kinds as the server sees it.
 
+mod rules;
 mod table;
