@@ -1,1 +1,11 @@
-//! styr-kubelet: see `ARCHITECTURE.md`.
+//! styr-kubelet: runs the pods of a node over CRI, and tells the API server about them.
+//!
+//! Each pod is one state machine, keyed by uid and driven by events. What to do is decided by pure
+//! functions ([`plan`], [`status`]); what is done goes through the runtime's CRI alone.
+
+mod identity;
+mod observed;
+mod plan;
+mod pod;
+mod qos;
+mod status;
