@@ -1,6 +1,7 @@
 //! What the server does unasked: the objects that every cluster has, and compaction.
 
 mod compaction;
+mod config_maps;
 mod kubernetes_service;
 mod namespaces;
 mod service_cidr;
@@ -44,6 +45,7 @@ async fn start(state: &Arc<State>) {
     state.health.reach(Phase::Loaded);
     namespaces::ensure(state).await;
     plugins::bootstrap(state).await;
+    config_maps::ensure(state).await;
     service_cidr::ensure(state).await;
     kubernetes_service::ensure(state).await;
     state.health.reach(Phase::Bootstrapped);

@@ -92,7 +92,7 @@ impl Resources {
             by_name: HashMap::new(),
             by_prefix: HashMap::new(),
         };
-        for kind in kinds.iter().filter(|kind| is_storage_version(kind)) {
+        for kind in kinds.iter().filter(|kind| is_stored(kind, kinds)) {
             let same = |it: &&Arc<Kind>| it.storage_prefix == kind.storage_prefix;
             let versions: Vec<_> = kinds.iter().filter(same).cloned().collect();
             let index = resources.all.len();
@@ -164,10 +164,21 @@ impl Resources {
     }
 }
 
-fn is_storage_version(kind: &Kind) -> bool {
-    !kind.storage_prefix.is_empty()
-        && kind.storage_version.0 == kind.group
-        && kind.storage_version.1 == kind.version
+/// Whether objects are stored in this version: the one that upstream stores or, where that is not
+/// served, the first that is.
+fn is_stored(kind: &Kind, kinds: &[Arc<Kind>]) -> bool {
+    let is_chosen = |it: &Kind| it.storage_version == (it.group.clone(), it.version.clone());
+    if kind.storage_prefix.is_empty() {
+        return false;
+    }
+    let mut alike = kinds
+        .iter()
+        .filter(|it| it.storage_prefix == kind.storage_prefix);
+    let chosen = alike
+        .clone()
+        .find(|it| is_chosen(it))
+        .or_else(|| alike.next());
+    chosen.is_some_and(|it| it.group == kind.group && it.version == kind.version)
 }
 
 impl Registry {
