@@ -16,7 +16,7 @@ use anyhow::Context as _;
 
 use crate::server::State;
 
-pub use services::Services;
+pub(crate) use services::Services;
 
 /// Hooks the allocators into the services' registry.
 pub(crate) fn install(state: &Arc<State>) -> anyhow::Result<()> {

@@ -41,7 +41,7 @@ pub struct Discovery {
 }
 
 /// Answers `/api...` and `/apis...` paths that name no resource; `None` for other paths.
-pub fn answer(inbound: &Inbound) -> Option<Result<Response, Status>> {
+pub(crate) fn answer(inbound: &Inbound) -> Option<Result<Response, Status>> {
     let segments: Vec<&str> = inbound.info.path.trim_matches('/').split('/').collect();
     let kinds = styr_api::table();
     let answer = match segments.as_slice() {

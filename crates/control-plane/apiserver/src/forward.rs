@@ -28,7 +28,7 @@ pub struct Destination {
 
 /// What is sent on.
 #[derive(Debug)]
-pub struct Outgoing {
+pub(crate) struct Outgoing {
     pub method: Method,
     pub headers: HeaderMap,
     pub extensions: http::Extensions,
@@ -50,7 +50,7 @@ const HOP_BY_HOP: [&str; 8] = [
 const CREDENTIALS: [&str; 1] = ["authorization"];
 
 /// Sends a request on and answers with what comes back.
-pub async fn forward(
+pub(crate) async fn forward(
     tasks: &Arc<Tasks>,
     destination: &Destination,
     outgoing: Outgoing,

@@ -19,7 +19,7 @@ const PLAIN_MAX: u64 = 128 << 10;
 const LEVEL: u32 = 1;
 
 /// Compresses a body that is (or may be) large.
-pub fn compress_large(answer: Response, headers: &HeaderMap) -> Response {
+pub(crate) fn compress_large(answer: Response, headers: &HeaderMap) -> Response {
     let accepted = headers
         .get(ACCEPT_ENCODING)
         .and_then(|it| it.to_str().ok())

@@ -12,7 +12,7 @@ mod update;
 mod watch;
 mod watch_frames;
 
-pub use list::Page;
+pub(crate) use list::Page;
 
 use std::sync::Arc;
 
@@ -26,20 +26,20 @@ use crate::status;
 
 /// A resource in the version in which a request speaks of it.
 #[derive(Debug, Clone)]
-pub struct Scope {
+pub(crate) struct Scope {
     pub kind: Arc<Kind>,
     pub registry: Arc<Registry>,
 }
 
 impl Scope {
     /// Whether objects are stored in the version of the request.
-    pub fn is_stored_version(&self) -> bool {
+    pub(crate) fn is_stored_version(&self) -> bool {
         Arc::ptr_eq(&self.kind, &self.registry.kind)
     }
 }
 
 /// Answers a request for a resource without a subresource.
-pub async fn resource(inbound: Inbound, scope: Scope) -> Result<Response, Status> {
+pub(crate) async fn resource(inbound: Inbound, scope: Scope) -> Result<Response, Status> {
     let verb = inbound.info.verb.clone();
     if !scope.kind.verbs.contains(&verb) {
         return Err(status::method_not_allowed(&scope.kind, &verb));
@@ -63,7 +63,11 @@ pub async fn resource(inbound: Inbound, scope: Scope) -> Result<Response, Status
 }
 
 /// Answers a request for a part of an object that is read and written like the object itself.
-pub async fn part(inbound: Inbound, scope: Scope, aspect: Aspect) -> Result<Response, Status> {
+pub(crate) async fn part(
+    inbound: Inbound,
+    scope: Scope,
+    aspect: Aspect,
+) -> Result<Response, Status> {
     match inbound.info.verb.as_str() {
         "get" => get::get(inbound, scope).await,
         "update" => update::update(inbound, scope, aspect).await,

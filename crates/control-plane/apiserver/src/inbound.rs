@@ -26,7 +26,7 @@ pub(crate) const BODY_MAX: usize = 3 << 20;
 
 /// A request whose sender is known.
 #[derive(Debug)]
-pub struct Inbound {
+pub(crate) struct Inbound {
     pub state: Arc<State>,
     pub user: Arc<User>,
     pub info: RequestInfo,
@@ -40,19 +40,19 @@ pub struct Inbound {
 
 /// A decoded body and what strict decoding found.
 #[derive(Debug)]
-pub struct Decoded {
+pub(crate) struct Decoded {
     pub object: Value,
     pub warnings: Vec<String>,
 }
 
 impl Inbound {
     /// The form of the answer.
-    pub fn form(&self, offer: Offer) -> Result<Form, Status> {
+    pub(crate) fn form(&self, offer: Offer) -> Result<Form, Status> {
         negotiation::accept(&self.headers, &self.query, offer).map_err(status::not_acceptable)
     }
 
     /// Reads the whole body.
-    pub async fn read_body(&mut self) -> Result<Bytes, Status> {
+    pub(crate) async fn read_body(&mut self) -> Result<Bytes, Status> {
         let body = std::mem::take(self.body.get_mut().expect("no holder of this lock panics"));
         match Limited::new(body, BODY_MAX).collect().await {
             Ok(collected) => Ok(collected.to_bytes()),
@@ -66,7 +66,7 @@ impl Inbound {
     }
 
     /// The body as it comes, to be sent on.
-    pub fn into_outgoing(self) -> Outgoing {
+    pub(crate) fn into_outgoing(self) -> Outgoing {
         Outgoing {
             method: self.method,
             headers: self.headers,
@@ -79,7 +79,7 @@ impl Inbound {
     }
 
     /// What to do about unknown and duplicate fields.
-    pub fn strictness(&self) -> Result<Strictness, Status> {
+    pub(crate) fn strictness(&self) -> Result<Strictness, Status> {
         match self.query.text("fieldValidation") {
             "" | "Warn" => Ok(Strictness::Warn),
             "Ignore" => Ok(Strictness::Ignore),
@@ -96,7 +96,7 @@ impl Inbound {
     }
 
     /// Whether this is `dryRun=All`.
-    pub fn dry_run(&self) -> Result<bool, Status> {
+    pub(crate) fn dry_run(&self) -> Result<bool, Status> {
         let values: Vec<String> = self.query.all("dryRun").map(str::to_owned).collect();
         let problems = dry_run_problems(&values);
         if problems.is_empty() {
@@ -115,7 +115,7 @@ impl Inbound {
     }
 
     /// A write on behalf of the sender.
-    pub fn call<'a>(&'a self, warnings: Vec<String>) -> Result<Call<'a>, Status> {
+    pub(crate) fn call<'a>(&'a self, warnings: Vec<String>) -> Result<Call<'a>, Status> {
         Ok(Call {
             user: &self.user,
             admission: &self.state.admission,
@@ -126,12 +126,12 @@ impl Inbound {
     }
 
     /// The namespace that objects of this request are in; that of a Namespace is its own name.
-    pub fn namespace_of_object(&self) -> &str {
+    pub(crate) fn namespace_of_object(&self) -> &str {
         &self.info.namespace
     }
 
     /// Decodes a body as an object of `kind`.
-    pub async fn read_object(&mut self, kind: &Kind) -> Result<Decoded, Status> {
+    pub(crate) async fn read_object(&mut self, kind: &Kind) -> Result<Decoded, Status> {
         let gvk = (
             kind.group.as_str(),
             kind.version.as_str(),
@@ -144,7 +144,7 @@ impl Inbound {
     }
 
     /// Decodes a body by a shape; kind and apiVersion must be those expected, or missing.
-    pub async fn read_as(
+    pub(crate) async fn read_as(
         &mut self,
         shape: &Shape,
         gvk: (&str, &str, &str),
@@ -158,7 +158,7 @@ impl Inbound {
 }
 
 /// Decodes bytes into an object of a known kind.
-pub fn decode(
+pub(crate) fn decode(
     body: &Bytes,
     encoding: Encoding,
     strictness: Strictness,

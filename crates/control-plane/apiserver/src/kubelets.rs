@@ -103,7 +103,7 @@ impl Kubelets {
 }
 
 /// `address:port`.
-pub fn authority(address: &str, port: u64) -> String {
+pub(crate) fn authority(address: &str, port: u64) -> String {
     if address.contains(':') {
         format!("[{address}]:{port}")
     } else {

@@ -5,13 +5,13 @@ use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 
 use crate::query::Query;
 
-pub const JSON: &str = "application/json";
-pub const YAML: &str = "application/yaml";
-pub const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const YAML: &str = "application/yaml";
+pub(crate) const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// An encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Encoding {
+pub(crate) enum Encoding {
     #[default]
     Json,
     Yaml,
@@ -20,7 +20,7 @@ pub enum Encoding {
 
 /// A view of an object, asked for by `as=`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum View {
+pub(crate) enum View {
     #[default]
     Whole,
     /// `meta.k8s.io` Table in v1 or v1beta1.
@@ -30,13 +30,13 @@ pub enum View {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MetaVersion {
+pub(crate) enum MetaVersion {
     V1,
     V1Beta1,
 }
 
 impl MetaVersion {
-    pub fn api_version(self) -> &'static str {
+    pub(crate) fn api_version(self) -> &'static str {
         match self {
             Self::V1 => "meta.k8s.io/v1",
             Self::V1Beta1 => "meta.k8s.io/v1beta1",
@@ -46,7 +46,7 @@ impl MetaVersion {
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Form {
+pub(crate) struct Form {
     pub encoding: Encoding,
     pub view: View,
     pub pretty: bool,
@@ -54,7 +54,7 @@ pub struct Form {
 
 /// What an endpoint can answer with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offer {
+pub(crate) enum Offer {
     /// One object of a list, in all views.
     Objects,
     /// A stream of events: no YAML.
@@ -65,7 +65,7 @@ pub enum Offer {
 
 /// None of what the reader accepts is offered; what would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAcceptable(pub &'static [&'static str]);
+pub(crate) struct NotAcceptable(pub &'static [&'static str]);
 
 const OBJECTS: &[&str] = &[JSON, YAML, PROTOBUF];
 const STREAMS: &[&str] = &[
@@ -74,7 +74,11 @@ const STREAMS: &[&str] = &[
 ];
 
 /// Chooses the form of an answer by the `Accept` header.
-pub fn accept(headers: &HeaderMap, query: &Query, offer: Offer) -> Result<Form, NotAcceptable> {
+pub(crate) fn accept(
+    headers: &HeaderMap,
+    query: &Query,
+    offer: Offer,
+) -> Result<Form, NotAcceptable> {
     let pretty = is_pretty(headers, query);
     let header = headers
         .get_all(ACCEPT)
@@ -111,7 +115,9 @@ pub fn accept(headers: &HeaderMap, query: &Query, offer: Offer) -> Result<Form, 
 }
 
 /// The encoding of a body; `Err` lists what is understood. A body without a type is JSON.
-pub fn content_type(headers: &HeaderMap) -> Result<Encoding, (String, &'static [&'static str])> {
+pub(crate) fn content_type(
+    headers: &HeaderMap,
+) -> Result<Encoding, (String, &'static [&'static str])> {
     let text = headers
         .get(CONTENT_TYPE)
         .and_then(|it| it.to_str().ok())

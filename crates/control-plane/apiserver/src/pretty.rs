@@ -1,7 +1,7 @@
 //! JSON for people: indented, and as YAML. The order of fields stays.
 
 /// Indents compact JSON by two spaces, as upstream does; without a newline at the end.
-pub fn indent(json: &[u8]) -> Vec<u8> {
+pub(crate) fn indent(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len() * 2);
     let mut depth = 0;
     let mut at = 0;
@@ -60,7 +60,7 @@ fn new_line(out: &mut Vec<u8>, depth: usize) {
 }
 
 /// JSON as YAML, with sorted keys as upstream's.
-pub fn yaml(json: &[u8]) -> String {
+pub(crate) fn yaml(json: &[u8]) -> String {
     let value: serde_json::Value =
         serde_json::from_slice(json).expect("encoded by this server a moment ago");
     serde_saphyr::to_string(&value).unwrap_or_default()

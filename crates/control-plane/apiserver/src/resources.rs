@@ -27,7 +27,7 @@ fn index() -> &'static HashMap<String, Arc<Kind>> {
 }
 
 /// The kind of a resource.
-pub fn kind(group: &str, version: &str, plural: &str) -> Option<&'static Arc<Kind>> {
+pub(crate) fn kind(group: &str, version: &str, plural: &str) -> Option<&'static Arc<Kind>> {
     index().get(&format!("{group}/{version}/{plural}"))
 }
 

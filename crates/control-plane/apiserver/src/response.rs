@@ -22,7 +22,7 @@ use crate::{gzip, pretty, shapes};
 const CHUNK: usize = 128 << 10;
 
 /// An answer with the headers that all have.
-pub fn with_body(code: StatusCode, body: Body) -> Response {
+pub(crate) fn with_body(code: StatusCode, body: Body) -> Response {
     let mut answer = http::Response::new(body);
     *answer.status_mut() = code;
     let value = HeaderValue::from_static("no-cache, private");
@@ -47,7 +47,7 @@ fn media(encoding: Encoding) -> &'static str {
 }
 
 /// One object.
-pub fn object(
+pub(crate) fn object(
     scope: &Scope,
     entry: &Entry,
     form: Form,
@@ -80,7 +80,7 @@ pub fn object(
 }
 
 /// An entry in the version of the request, as the reader wants to see it.
-pub fn viewed(
+pub(crate) fn viewed(
     scope: &Scope,
     entry: &Entry,
     view: View,
@@ -110,7 +110,7 @@ pub fn viewed(
 }
 
 /// The metadata alone.
-pub fn partial(mut value: Value, version: MetaVersion) -> Value {
+pub(crate) fn partial(mut value: Value, version: MetaVersion) -> Value {
     json!({
         "kind": "PartialObjectMetadata",
         "apiVersion": version.api_version(),
@@ -119,7 +119,7 @@ pub fn partial(mut value: Value, version: MetaVersion) -> Value {
 }
 
 /// Encodes a tree of the scope's kind, or a view of it.
-pub fn encode(scope: &Scope, value: &Value, form: Form, out: &mut Vec<u8>) {
+pub(crate) fn encode(scope: &Scope, value: &Value, form: Form, out: &mut Vec<u8>) {
     let kind = value["kind"].as_str().unwrap_or("");
     let shape = match form.view {
         View::Whole => scope.kind.shape.clone(),
@@ -130,7 +130,12 @@ pub fn encode(scope: &Scope, value: &Value, form: Form, out: &mut Vec<u8>) {
 }
 
 /// Encodes any tree by its shape; the tree says what it is.
-pub fn encode_shaped(shape: &styr_schema::Shape, value: &Value, form: Form, out: &mut Vec<u8>) {
+pub(crate) fn encode_shaped(
+    shape: &styr_schema::Shape,
+    value: &Value,
+    form: Form,
+    out: &mut Vec<u8>,
+) {
     let text = |field: &str| value[field].as_str().unwrap_or("");
     match form.encoding {
         Encoding::Json => {
@@ -157,7 +162,7 @@ pub fn encode_shaped(shape: &styr_schema::Shape, value: &Value, form: Form, out:
 }
 
 /// A document of a create-only kind, or another that is not stored.
-pub fn document(
+pub(crate) fn document(
     shape: &styr_schema::Shape,
     value: &Value,
     form: Form,
@@ -169,7 +174,7 @@ pub fn document(
 }
 
 /// A list. JSON in the stored version is spliced together while it is sent.
-pub fn list(
+pub(crate) fn list(
     scope: &Scope,
     page: Page,
     form: Form,
@@ -296,7 +301,7 @@ fn protobuf_list(scope: &Scope, page: &Page) -> Body {
 }
 
 /// Appends a length as protobuf writes it.
-pub fn varint(out: &mut Vec<u8>, mut number: usize) {
+pub(crate) fn varint(out: &mut Vec<u8>, mut number: usize) {
     while number >= 0x80 {
         out.push(u8::try_from(number & 0x7f).expect("seven bits") | 0x80);
         number >>= 7;
@@ -341,7 +346,7 @@ fn list_tree(
 }
 
 /// A Status that says that all went well.
-pub fn success(details: Value, code: StatusCode, form: Form) -> Response {
+pub(crate) fn success(details: Value, code: StatusCode, form: Form) -> Response {
     let value = json!({
         "kind": "Status",
         "apiVersion": "v1",
@@ -357,7 +362,7 @@ pub fn success(details: Value, code: StatusCode, form: Form) -> Response {
 }
 
 /// A refusal.
-pub fn refused(status: &Status, form: Form) -> Response {
+pub(crate) fn refused(status: &Status, form: Form) -> Response {
     let mut out = Vec::new();
     encode_status(status, form, &mut out);
     let code = crate::status::code(status);
@@ -370,13 +375,13 @@ pub fn refused(status: &Status, form: Form) -> Response {
     answer
 }
 
-pub fn encode_status(status: &Status, form: Form, out: &mut Vec<u8>) {
+pub(crate) fn encode_status(status: &Status, form: Form, out: &mut Vec<u8>) {
     let value = crate::status::tree(status);
     encode_shaped(&shapes::meta("Status"), &value, form, out);
 }
 
 /// Adds `Warning` headers.
-pub fn with_warnings(mut answer: Response, warnings: &[String]) -> Response {
+pub(crate) fn with_warnings(mut answer: Response, warnings: &[String]) -> Response {
     for warning in warnings {
         let quoted = warning
             .replace('\\', "\\\\")
@@ -390,7 +395,7 @@ pub fn with_warnings(mut answer: Response, warnings: &[String]) -> Response {
 }
 
 /// Plain text.
-pub fn text(code: StatusCode, text: impl Into<Bytes>) -> Response {
+pub(crate) fn text(code: StatusCode, text: impl Into<Bytes>) -> Response {
     let mut answer = with_body(code, Body::full(text));
     let headers = answer.headers_mut();
     headers.insert(
@@ -405,7 +410,7 @@ pub fn text(code: StatusCode, text: impl Into<Bytes>) -> Response {
 }
 
 /// A JSON document that is there already.
-pub fn json_bytes(code: StatusCode, json: impl Into<Bytes>) -> Response {
+pub(crate) fn json_bytes(code: StatusCode, json: impl Into<Bytes>) -> Response {
     let mut answer = with_body(code, Body::full(json));
     answer
         .headers_mut()

@@ -10,7 +10,7 @@ use crate::negotiation::NotAcceptable;
 use crate::request::RequestInfo;
 
 /// Why a writer with an old version is refused.
-pub const MODIFIED: &str = "the object has been modified; please apply your changes to the latest \
+pub(crate) const MODIFIED: &str = "the object has been modified; please apply your changes to the latest \
                             version and try again";
 
 const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to display a consistent list result. You can \
@@ -19,7 +19,7 @@ const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to di
      inconsistent list - objects that were created, modified, or deleted between the time the \
      first chunk was returned and now may show up in the list.";
 
-pub fn resource(kind: &Kind) -> GroupResource {
+pub(crate) fn resource(kind: &Kind) -> GroupResource {
     (kind.group.as_str(), kind.plural.as_str()).into()
 }
 
@@ -27,15 +27,15 @@ fn group_kind(kind: &Kind) -> GroupKind {
     (kind.group.as_str(), kind.kind.as_str()).into()
 }
 
-pub fn not_found(kind: &Kind, name: &str) -> Status {
+pub(crate) fn not_found(kind: &Kind, name: &str) -> Status {
     Status::not_found(resource(kind), name)
 }
 
-pub fn already_exists(kind: &Kind, name: &str) -> Status {
+pub(crate) fn already_exists(kind: &Kind, name: &str) -> Status {
     Status::already_exists(resource(kind), name)
 }
 
-pub fn generated_name_conflict(kind: &Kind, refused: &Status) -> Status {
+pub(crate) fn generated_name_conflict(kind: &Kind, refused: &Status) -> Status {
     let name = refused
         .details
         .as_ref()
@@ -43,24 +43,24 @@ pub fn generated_name_conflict(kind: &Kind, refused: &Status) -> Status {
     Status::generate_name_conflict(resource(kind), name)
 }
 
-pub fn conflict(kind: &Kind, name: &str, why: &str) -> Status {
+pub(crate) fn conflict(kind: &Kind, name: &str, why: &str) -> Status {
     Status::conflict(resource(kind), name, why)
 }
 
 /// Some of upstream's conflicts name the kind where the resource belongs.
-pub fn conflict_of_kind(kind: &Kind, name: &str, why: &str) -> Status {
+pub(crate) fn conflict_of_kind(kind: &Kind, name: &str, why: &str) -> Status {
     Status::conflict((kind.group.as_str(), kind.kind.as_str()), name, why)
 }
 
-pub fn invalid(kind: &Kind, name: &str, problems: Vec<FieldError>) -> Status {
+pub(crate) fn invalid(kind: &Kind, name: &str, problems: Vec<FieldError>) -> Status {
     Status::invalid(group_kind(kind), name, problems)
 }
 
-pub fn invalid_options(kind: &str, problems: Vec<FieldError>) -> Status {
+pub(crate) fn invalid_options(kind: &str, problems: Vec<FieldError>) -> Status {
     Status::invalid(("meta.k8s.io", kind), "", problems)
 }
 
-pub fn version_required(kind: &Kind, name: &str) -> Status {
+pub(crate) fn version_required(kind: &Kind, name: &str) -> Status {
     let field = "metadata.resourceVersion";
     let problem = FieldError::invalid(field, 0, "must be specified for an update");
     Status::invalid(
@@ -70,7 +70,7 @@ pub fn version_required(kind: &Kind, name: &str) -> Status {
     )
 }
 
-pub fn invalid_resource_version(kind: &Kind, name: &str, text: &str) -> Status {
+pub(crate) fn invalid_resource_version(kind: &Kind, name: &str, text: &str) -> Status {
     let why = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
     let problem = FieldError::invalid("resourceVersion", text, why);
     Status::invalid(
@@ -80,51 +80,51 @@ pub fn invalid_resource_version(kind: &Kind, name: &str, text: &str) -> Status {
     )
 }
 
-pub fn bad_request(message: &str) -> Status {
+pub(crate) fn bad_request(message: &str) -> Status {
     Status::bad_request(message)
 }
 
-pub fn internal(why: &str) -> Status {
+pub(crate) fn internal(why: &str) -> Status {
     Status::internal(why)
 }
 
-pub fn not_implemented(what: &str) -> Status {
+pub(crate) fn not_implemented(what: &str) -> Status {
     Status::not_implemented(what)
 }
 
-pub fn shutting_down() -> Status {
+pub(crate) fn shutting_down() -> Status {
     Status::service_unavailable("the server is shutting down")
 }
 
-pub fn too_many_requests() -> Status {
+pub(crate) fn too_many_requests() -> Status {
     Status::too_many_requests("Too many requests, please try again later.", 1)
 }
 
-pub fn expired(message: &str) -> Status {
+pub(crate) fn expired(message: &str) -> Status {
     Status::expired(message)
 }
 
-pub fn is_already_exists(status: &Status) -> bool {
+pub(crate) fn is_already_exists(status: &Status) -> bool {
     status.is("AlreadyExists")
 }
 
-pub fn is_not_found(status: &Status) -> bool {
+pub(crate) fn is_not_found(status: &Status) -> bool {
     status.is("NotFound")
 }
 
-pub fn is_expired(status: &Status) -> bool {
+pub(crate) fn is_expired(status: &Status) -> bool {
     status.is("Expired")
 }
 
 /// A list whose revision is gone, with the token by which it can be continued nevertheless.
-pub fn continue_expired(token: &str) -> Value {
+pub(crate) fn continue_expired(token: &str) -> Value {
     let mut value = tree(&Status::expired(CONTINUE_EXPIRED));
     value["metadata"]["continue"] = token.into();
     value
 }
 
 /// A revision that the store has not reached.
-pub fn too_large_resource_version(wanted: Revision, current: Revision) -> Status {
+pub(crate) fn too_large_resource_version(wanted: Revision, current: Revision) -> Status {
     let message = format!("Too large resource version: {wanted}, current: {current}");
     let mut status = Status::timeout(message, 1);
     let cause = StatusCause {
@@ -137,7 +137,7 @@ pub fn too_large_resource_version(wanted: Revision, current: Revision) -> Status
 }
 
 /// What the store refused, where no handler knows better.
-pub fn store(error: &StoreError) -> Status {
+pub(crate) fn store(error: &StoreError) -> Status {
     match error {
         StoreError::Compacted { .. } => {
             Status::expired("The resourceVersion for the provided list is too old.")
@@ -148,7 +148,7 @@ pub fn store(error: &StoreError) -> Status {
     }
 }
 
-pub fn not_acceptable(NotAcceptable(known): NotAcceptable) -> Status {
+pub(crate) fn not_acceptable(NotAcceptable(known): NotAcceptable) -> Status {
     let message = format!(
         "only the following media types are accepted: {}",
         known.join(", ")
@@ -156,25 +156,25 @@ pub fn not_acceptable(NotAcceptable(known): NotAcceptable) -> Status {
     Status::not_acceptable(message)
 }
 
-pub fn unsupported_media_type(_media: &str, known: &[&str]) -> Status {
+pub(crate) fn unsupported_media_type(_media: &str, known: &[&str]) -> Status {
     Status::unsupported_media_type(format!(
         "the body of the request was in an unknown format - accepted media types include: {}",
         known.join(", ")
     ))
 }
 
-pub fn body_too_large(limit: usize) -> Status {
+pub(crate) fn body_too_large(limit: usize) -> Status {
     Status::too_large(format!("limit is {limit}"))
 }
 
-pub fn undecodable(kind: &str, version: &str, reason: &str) -> Status {
+pub(crate) fn undecodable(kind: &str, version: &str, reason: &str) -> Status {
     Status::bad_request(format!(
         "{kind} in version {version:?} cannot be handled as a {kind}: {reason}"
     ))
 }
 
 /// A body of another kind than the path says.
-pub fn wrong_kind((api_version, kind): (&str, &str), (_, wanted): (&str, &str)) -> Status {
+pub(crate) fn wrong_kind((api_version, kind): (&str, &str), (_, wanted): (&str, &str)) -> Status {
     let version = api_version.rsplit('/').next().unwrap_or("");
     Status::bad_request(format!(
         "{kind} in version {version:?} cannot be handled as a {wanted}: converting ({api_version}.\
@@ -182,7 +182,7 @@ pub fn wrong_kind((api_version, kind): (&str, &str), (_, wanted): (&str, &str)) 
     ))
 }
 
-pub fn name_mismatch(given: &str, wanted: &str) -> Status {
+pub(crate) fn name_mismatch(given: &str, wanted: &str) -> Status {
     if given.is_empty() {
         return Status::bad_request(format!(
             "the name of the object ({wanted} based on URL) was undeterminable: name must be \
@@ -194,12 +194,12 @@ pub fn name_mismatch(given: &str, wanted: &str) -> Status {
     ))
 }
 
-pub fn method_not_allowed(kind: &Kind, verb: &str) -> Status {
+pub(crate) fn method_not_allowed(kind: &Kind, verb: &str) -> Status {
     Status::method_not_supported(resource(kind), verb)
 }
 
 /// What upstream's mux says of a method that a path does not have.
-pub fn no_such_method() -> Status {
+pub(crate) fn no_such_method() -> Status {
     Status::failure(
         405,
         "MethodNotAllowed",
@@ -208,19 +208,19 @@ pub fn no_such_method() -> Status {
     .with_details(StatusDetails::default())
 }
 
-pub fn unpatchable(kind: &Kind, why: &str) -> Status {
+pub(crate) fn unpatchable(kind: &Kind, why: &str) -> Status {
     let problem = FieldError::invalid("patch", why, why);
     invalid(kind, "", vec![problem])
 }
 
 /// A patch that does not fit the object.
-pub fn unprocessable(why: &str) -> Status {
+pub(crate) fn unprocessable(why: &str) -> Status {
     let message = format!("the server rejected our request due to an error in our request: {why}");
     Status::failure(422, "Invalid", message).with_details(StatusDetails::default())
 }
 
 /// What an unauthorized request is told.
-pub fn forbidden(user: &str, info: &RequestInfo, reason: &str) -> Status {
+pub(crate) fn forbidden(user: &str, info: &RequestInfo, reason: &str) -> Status {
     if !info.is_resource {
         let mut why = format!("User {user:?} cannot {} path {:?}", info.verb, info.path);
         if !reason.is_empty() {
@@ -248,21 +248,21 @@ pub fn forbidden(user: &str, info: &RequestInfo, reason: &str) -> Status {
     Status::forbidden(resource, &info.name, why)
 }
 
-pub fn code(status: &Status) -> StatusCode {
+pub(crate) fn code(status: &Status) -> StatusCode {
     StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-pub fn retry_after(status: &Status) -> Option<u32> {
+pub(crate) fn retry_after(status: &Status) -> Option<u32> {
     let seconds = status.details.as_ref()?.retry_after_seconds;
     u32::try_from(seconds).ok().filter(|seconds| *seconds > 0)
 }
 
 /// The whole object.
-pub fn tree(status: &Status) -> Value {
+pub(crate) fn tree(status: &Status) -> Value {
     status.to_value()
 }
 
 /// A path that leads nowhere.
-pub fn no_such_path() -> Status {
+pub(crate) fn no_such_path() -> Status {
     Status::no_such_resource()
 }

@@ -12,14 +12,14 @@ use crate::response;
 
 /// How much of each object stands beside its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IncludeObject {
+pub(crate) enum IncludeObject {
     None,
     Metadata,
     Object,
 }
 
 impl IncludeObject {
-    pub fn of(query: &Query) -> Self {
+    pub(crate) fn of(query: &Query) -> Self {
         match query.text("includeObject") {
             "None" => Self::None,
             "Object" => Self::Object,
@@ -30,14 +30,14 @@ impl IncludeObject {
 
 /// Whether a watcher still needs the columns: only its first table has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Headers {
+pub(crate) enum Headers {
     Written,
     Left,
 }
 
 impl Headers {
     /// Leaves the columns out of all tables but the first.
-    pub fn apply(&mut self, table: &mut Value) {
+    pub(crate) fn apply(&mut self, table: &mut Value) {
         if *self == Self::Left {
             table["columnDefinitions"] = Value::Null;
         }
@@ -46,7 +46,7 @@ impl Headers {
 }
 
 /// A table of objects, given in the version of the request.
-pub fn of(
+pub(crate) fn of(
     scope: &Scope,
     objects: Vec<Value>,
     (version, include, now): (MetaVersion, IncludeObject, Timestamp),
@@ -68,7 +68,7 @@ pub fn of(
 }
 
 /// A table without columns that carries a bookmark.
-pub fn empty(version: MetaVersion, revision: Revision, object: &Value) -> Value {
+pub(crate) fn empty(version: MetaVersion, revision: Revision, object: &Value) -> Value {
     json!({
         "kind": "Table",
         "apiVersion": version.api_version(),
@@ -136,7 +136,7 @@ fn find<'a>(object: &'a Value, path: &str) -> &'a Value {
 }
 
 /// How long ago, in at most two units.
-pub fn age(since: &str, now: Timestamp) -> String {
+pub(crate) fn age(since: &str, now: Timestamp) -> String {
     let Ok(since) = since.parse::<Timestamp>() else {
         return "<unknown>".to_owned();
     };

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// `10.96.0.0/16`, `fd00::/108`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
+pub(crate) struct Network {
     base: IpAddr,
     prefix: u8,
 }
@@ -13,7 +13,7 @@ pub struct Network {
 const OFFSETS_MAX: u128 = 1 << 32;
 
 impl Network {
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = text.split_once('/')?;
         let address: IpAddr = address.parse().ok()?;
         let prefix: u8 = prefix.parse().ok()?;
@@ -36,29 +36,29 @@ impl Network {
         (bits(self.base) - u32::from(self.prefix)).min(127)
     }
 
-    pub fn is_ipv4(&self) -> bool {
+    pub(crate) fn is_ipv4(&self) -> bool {
         self.base.is_ipv4()
     }
 
-    pub fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         address.is_ipv4() == self.is_ipv4()
             && number(address) >> self.host_bits() == number(self.base) >> self.host_bits()
     }
 
     /// Addresses that can be given: not the network's own, and not IPv4's broadcast.
-    pub fn usable(&self) -> u64 {
+    pub(crate) fn usable(&self) -> u64 {
         let all = (1_u128 << self.host_bits()).min(OFFSETS_MAX);
         let reserved = if self.is_ipv4() { 2 } else { 1 };
         u64::try_from(all.saturating_sub(reserved)).expect("limited above")
     }
 
     /// The address at an offset; that of offset 0 is the first usable one.
-    pub fn address(&self, offset: u64) -> IpAddr {
+    pub(crate) fn address(&self, offset: u64) -> IpAddr {
         self.at(number(self.base) + 1 + u128::from(offset))
     }
 
     /// Whether an address is one of the usable.
-    pub fn is_usable(&self, address: IpAddr) -> bool {
+    pub(crate) fn is_usable(&self, address: IpAddr) -> bool {
         if !self.contains(address) {
             return false;
         }

@@ -17,7 +17,7 @@ use crate::registry::call::Undo;
 
 /// The allocators of services.
 #[derive(Debug)]
-pub struct Services {
+pub(crate) struct Services {
     addresses: Arc<Vec<Addresses>>,
     ports: Arc<Ports>,
 }
@@ -30,7 +30,7 @@ struct Taken {
 }
 
 impl Services {
-    pub fn new(networks: Vec<Network>, node_ports: (u16, u16)) -> Self {
+    pub(crate) fn new(networks: Vec<Network>, node_ports: (u16, u16)) -> Self {
         let addresses = networks.into_iter().map(Addresses::new).collect();
         Self {
             addresses: Arc::new(addresses),

@@ -19,7 +19,7 @@ use crate::{response, shapes, status};
 
 /// One page of a list.
 #[derive(Debug)]
-pub struct Page {
+pub(crate) struct Page {
     pub items: Vec<Arc<Entry>>,
     pub revision: Revision,
     /// The token of the next page; empty on the last.

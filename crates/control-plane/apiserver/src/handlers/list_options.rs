@@ -15,7 +15,7 @@ const EXACT: &str = "Exact";
 
 /// What is listed or watched.
 #[derive(Debug)]
-pub struct ListOptions {
+pub(super) struct ListOptions {
     pub selection: Selection,
     /// `None` if not given, 0 for "any".
     pub revision: Option<Revision>,
@@ -28,7 +28,7 @@ pub struct ListOptions {
 }
 
 impl ListOptions {
-    pub fn parse(kind: &Kind, query: &Query, is_watch: bool) -> Result<Self, Status> {
+    pub(super) fn parse(kind: &Kind, query: &Query, is_watch: bool) -> Result<Self, Status> {
         let version = query.text("resourceVersion");
         let matching = query.text("resourceVersionMatch");
         let send_initial_events = query.flag("sendInitialEvents");
@@ -75,7 +75,7 @@ impl ListOptions {
     }
 
     /// How fresh a list must be.
-    pub fn at(&self) -> At {
+    pub(super) fn at(&self) -> At {
         match (&self.next, self.revision) {
             (
                 Some(Continue {
@@ -92,7 +92,7 @@ impl ListOptions {
     }
 
     /// A list of "any" revision is not cut into pages.
-    pub fn page(&self) -> Option<usize> {
+    pub(super) fn page(&self) -> Option<usize> {
         let is_any = self.revision == Some(0) && self.next.is_none();
         (self.limit > 0 && !is_any).then_some(self.limit)
     }
@@ -107,7 +107,7 @@ fn number(query: &Query, name: &str) -> Result<Option<i64>, Status> {
 }
 
 /// A resourceVersion; `None` if there is none.
-pub fn revision(kind: &Kind, text: &str) -> Result<Option<Revision>, Status> {
+pub(super) fn revision(kind: &Kind, text: &str) -> Result<Option<Revision>, Status> {
     if text.is_empty() {
         return Ok(None);
     }

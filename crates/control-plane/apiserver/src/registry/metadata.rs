@@ -13,7 +13,7 @@ const SUFFIX_LEN: usize = 5;
 const NAME_MAX: usize = 63;
 
 /// A text of the metadata; empty if it is not there.
-pub fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+pub(super) fn text<'a>(object: &'a Value, field: &str) -> &'a str {
     object["metadata"][field].as_str().unwrap_or("")
 }
 
@@ -63,7 +63,7 @@ pub(super) fn initialize(object: &mut Value, now: Timestamp) {
 }
 
 /// A time as Kubernetes writes it.
-pub fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

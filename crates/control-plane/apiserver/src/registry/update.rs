@@ -90,7 +90,7 @@ impl Registry {
             name: target.name,
         };
         call.admit(&subject, Some(&mut new), Some(&old)).await?;
-        self.check_version(&new, &old, target.name)?;
+        self.check_version(&mut new, &old, target.name)?;
         let undo = self.prepare_update(call, target, &mut new, &old).await?;
         call.validate(&subject, Some(&mut new), Some(&old)).await?;
         let is_held = self.hooks.get().is_some_and(|hooks| hooks.holds(&new));
@@ -254,10 +254,12 @@ impl Registry {
         Err(status::conflict(&self.kind, target.name, &text))
     }
 
-    fn check_version(&self, new: &Value, old: &Value, name: &str) -> Result<(), Status> {
+    fn check_version(&self, new: &mut Value, old: &Value, name: &str) -> Result<(), Status> {
         let wanted = metadata::text(new, "resourceVersion");
         if wanted.is_empty() || wanted == "0" {
             if self.kind.rules.allow_unconditional_update() {
+                let current = metadata::text(old, "resourceVersion");
+                styr_meta::object::set_resource_version(new, current);
                 return Ok(());
             }
             return Err(status::version_required(&self.kind, name));

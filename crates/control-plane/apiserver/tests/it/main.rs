@@ -1,0 +1,7 @@
+//! The server over a store in memory, asked as a client asks: by requests through the whole chain.
+
+mod lists;
+mod memory_store;
+mod server;
+mod watches;
+mod writes;
