@@ -1,4 +1,5 @@
 //! The schema as its users see it.
 
 mod recorded;
+mod strategic;
 mod texts;
