@@ -1,0 +1,69 @@
+//! What a controller is given.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::EventSource;
+use styr_base::{SharedClock, Shutdown};
+use styr_client::events::Recorder;
+use styr_client::{Caches, Client};
+use styr_component::health::Checks;
+use styr_component::metrics::Registry;
+
+use crate::{Clients, Config};
+
+/// What the component is given by whoever runs it.
+#[derive(Debug, Clone)]
+pub struct Deps {
+    /// Connections to the API server.
+    pub clients: Arc<dyn Clients>,
+    /// Time.
+    pub clock: SharedClock,
+    /// Ends the component.
+    pub shutdown: Shutdown,
+    /// Where queues count.
+    pub registry: Registry,
+    /// Where health is told.
+    pub checks: Checks,
+}
+
+/// What one controller is given.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// Writes in the controller's own name.
+    pub(crate) client: Client,
+    pub(crate) caches: Caches,
+    pub(crate) clock: SharedClock,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) recorder: Recorder,
+    pub(crate) config: Arc<Config>,
+}
+
+impl Context {
+    /// For the controller that writes as `account`.
+    pub(crate) fn new(
+        deps: &Deps,
+        caches: &Caches,
+        config: &Arc<Config>,
+        account: &'static str,
+    ) -> Self {
+        let client = deps.clients.of(account);
+        let source = EventSource {
+            component: Some(account.to_owned()),
+            host: None,
+        };
+        let recorder = Recorder::new(
+            client.clone(),
+            Arc::clone(&deps.clock),
+            caches.shutdown().clone(),
+            source,
+        );
+        Self {
+            client,
+            caches: caches.clone(),
+            clock: Arc::clone(&deps.clock),
+            shutdown: caches.shutdown().clone(),
+            recorder,
+            config: Arc::clone(config),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What several controllers have in common.
+
+pub(crate) mod conditions;
+pub(crate) mod hash;
+pub(crate) mod nodes;
+pub(crate) mod ownership;
+pub(crate) mod pods;
+pub(crate) mod selector;
+pub(crate) mod slow_start;

@@ -1,0 +1,98 @@
+//! The controllers, by upstream's names.
+
+use std::collections::BTreeSet;
+
+use styr_client::controller::Registration;
+
+use crate::context::Context;
+
+mod upstream;
+
+/// One controller.
+pub struct Controller {
+    /// As `--controllers` names it.
+    pub name: &'static str,
+    /// The service account that it writes as.
+    pub account: &'static str,
+    /// Not started by `*`.
+    pub opt_in: bool,
+    pub(crate) build: fn(&Context) -> anyhow::Result<Vec<Registration>>,
+}
+
+impl std::fmt::Debug for Controller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Controller")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+macro_rules! controllers {
+    ($($name:literal, $account:literal, $build:path;)*) => {
+        /// All controllers that exist here, by name.
+        pub const CONTROLLERS: &[Controller] = &[$(Controller {
+            name: $name,
+            account: $account,
+            opt_in: upstream::is_opt_in($name),
+            build: $build,
+        }),*];
+    };
+}
+
+controllers! {
+    "certificatesigningrequest-approving-controller", "certificate-controller", crate::certificates::approve::build;
+    "certificatesigningrequest-cleaner-controller", "certificate-controller", crate::certificates::clean::build;
+    "certificatesigningrequest-signing-controller", "certificate-controller", crate::certificates::sign::build;
+    "clusterrole-aggregation-controller", "clusterrole-aggregation-controller", crate::cluster_role_aggregation::build;
+    "daemonset-controller", "daemon-set-controller", crate::daemon_set::build;
+    "deployment-controller", "deployment-controller", crate::deployment::build;
+    "replicaset-controller", "replicaset-controller", crate::replica_set::build;
+    "replicationcontroller-controller", "replication-controller", crate::replica_set::build_replication_controller;
+    "root-ca-certificate-publisher-controller", "root-ca-cert-publisher", crate::root_certificate::build;
+    "serviceaccount-controller", "service-account-controller", crate::service_account::build;
+}
+
+/// A name that no release of upstream knows.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct UnknownControllers(pub(crate) Vec<String>);
+
+/// What `--controllers` selects: of ours, those to be started, and of upstream's, those that were
+/// asked for by name and do not exist here.
+pub(crate) fn select(
+    wanted: &[String],
+) -> Result<(Vec<&'static Controller>, Vec<&'static str>), UnknownControllers> {
+    let mut unknown = Vec::new();
+    let (mut on, mut off) = (BTreeSet::new(), BTreeSet::new());
+    let mut all = false;
+    for entry in wanted {
+        if entry == "*" {
+            all = true;
+            continue;
+        }
+        let (set, written) = match entry.strip_prefix('-') {
+            Some(name) => (&mut off, name),
+            None => (&mut on, entry.as_str()),
+        };
+        match upstream::canonical(written) {
+            Some(name) => {
+                set.insert(name);
+            }
+            None => unknown.push(entry.clone()),
+        }
+    }
+    if !unknown.is_empty() {
+        return Err(UnknownControllers(unknown));
+    }
+    let is_on =
+        |name: &str, opt_in: bool| on.contains(name) || (!off.contains(name) && all && !opt_in);
+    let ours = CONTROLLERS
+        .iter()
+        .filter(|c| is_on(c.name, c.opt_in))
+        .collect();
+    let is_ours = |name: &str| CONTROLLERS.iter().any(|controller| controller.name == name);
+    let missing = on.iter().copied().filter(|name| !is_ours(name)).collect();
+    Ok((ours, missing))
+}
+
+#[cfg(test)]
+mod tests;
