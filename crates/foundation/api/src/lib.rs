@@ -7,6 +7,7 @@ pub mod cells;
 mod common;
 mod kind;
 pub mod metadata;
+pub mod openapi;
 mod rules;
 mod table;
 pub mod tree;
