@@ -8,7 +8,6 @@ mod contract;
 mod error;
 pub mod proto;
 
-
 pub use contract::{
     Event, EventKind, KeyValue, Range, RangeAnswer, Revision, Status, Store, WatchItem, WatchStream,
 };
