@@ -16,7 +16,7 @@ use crate::body::{Body, Response};
 use crate::inbound::Inbound;
 use crate::negotiation::{Form, Offer};
 use crate::registry::api_version;
-use crate::{response, shapes, status};
+use crate::{chain, response, shapes, status};
 
 /// The order of groups in `/apis`, which is that of upstream's priorities.
 pub(crate) fn groups(kinds: &[std::sync::Arc<Kind>]) -> Vec<(String, Vec<String>)> {
@@ -64,7 +64,7 @@ pub(crate) fn answer(inbound: &Inbound) -> Option<Result<Response, Status>> {
                 value["apiVersion"] = "v1".into();
                 document(inbound, &value)
             }
-            None => Err(status::no_such_path()),
+            None => Ok(chain::nowhere()),
         },
         ["apis", group, version]
             if kinds
@@ -116,6 +116,10 @@ fn aggregated_answer(inbound: &Inbound, of_groups: bool, form: aggregated::Form)
         answer
     };
     answer.headers_mut().insert(http::header::ETAG, etag);
+    let public = HeaderValue::from_static("public");
+    answer
+        .headers_mut()
+        .insert(http::header::CACHE_CONTROL, public);
     answer
         .headers_mut()
         .insert(http::header::VARY, HeaderValue::from_static("Accept"));

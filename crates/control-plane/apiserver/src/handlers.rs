@@ -42,7 +42,7 @@ impl Scope {
 pub(crate) async fn resource(inbound: Inbound, scope: Scope) -> Result<Response, Status> {
     let verb = inbound.info.verb.clone();
     if !scope.kind.verbs.contains(&verb) {
-        return Err(status::method_not_allowed(&scope.kind, &verb));
+        return Err(status::no_such_method());
     }
     if is_write(&verb)
         && let Some(reason) = not_enforced::reason(&scope.kind)
@@ -58,7 +58,7 @@ pub(crate) async fn resource(inbound: Inbound, scope: Scope) -> Result<Response,
         "patch" => patch::patch(inbound, scope, Aspect::Main).await,
         "delete" => delete::delete(inbound, scope).await,
         "deletecollection" => delete_collection::delete_collection(inbound, scope).await,
-        _ => Err(status::method_not_allowed(&scope.kind, &verb)),
+        _ => Err(status::no_such_method()),
     }
 }
 
@@ -72,7 +72,7 @@ pub(crate) async fn part(
         "get" => get::get(inbound, scope).await,
         "update" => update::update(inbound, scope, aspect).await,
         "patch" => patch::patch(inbound, scope, aspect).await,
-        verb => Err(status::method_not_allowed(&scope.kind, verb)),
+        _ => Err(status::no_such_method()),
     }
 }
 

@@ -150,8 +150,8 @@ impl Inbound {
         gvk: (&str, &str, &str),
     ) -> Result<Decoded, Status> {
         let strictness = self.strictness()?;
-        let encoding = negotiation::content_type(&self.headers)
-            .map_err(|(media, known)| status::unsupported_media_type(&media, known))?;
+        let encoding =
+            negotiation::content_type(&self.headers).map_err(status::unsupported_media_type)?;
         let body = self.read_body().await?;
         decode(&body, encoding, strictness, (shape, gvk))
     }
@@ -180,7 +180,12 @@ pub(crate) fn decode(
                 Encoding::Json => shape.decode_json(body, strictness),
                 _ => shape.decode_yaml(body, strictness),
             };
-            let decoded = decoded.map_err(|it| failed(it.to_string()))?;
+            let decoded = decoded.map_err(|it| match encoding {
+                Encoding::Json if !is_object(body) => {
+                    status::unrecognized(kind, &it.to_string(), body)
+                }
+                _ => failed(it.to_string()),
+            })?;
             if strictness == Strictness::Strict && !decoded.problems.is_empty() {
                 let list = decoded.problems.join(", ");
                 return Err(failed(format!("strict decoding error: {list}")));
@@ -213,14 +218,22 @@ fn check_type(
     } else {
         format!("{group}/{version}")
     };
+    let given = if api_version.is_empty() {
+        &expected
+    } else {
+        api_version
+    };
     if !kind.is_empty() && kind != wanted {
-        return Err(status::wrong_kind((api_version, kind), (&expected, wanted)));
+        return Err(status::wrong_kind((given, kind), (group, version, wanted)));
     }
-    if !api_version.is_empty() && api_version != expected {
-        return Err(status::bad_request(&format!(
-            "the API version in the data ({api_version}) does not match the expected API version \
-             ({expected})"
-        )));
+    if given != expected {
+        return Err(status::wrong_version(given, (&expected, wanted)));
     }
     Ok(())
+}
+
+/// Whether a body is at least one JSON object, whatever is in it.
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().first() == Some(&b'{')
+        && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }

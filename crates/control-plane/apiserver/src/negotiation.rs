@@ -65,7 +65,11 @@ pub(crate) enum Offer {
 
 /// None of what the reader accepts is offered; what would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NotAcceptable(pub &'static [&'static str]);
+pub(crate) struct NotAcceptable {
+    pub(crate) known: &'static [&'static str],
+    /// Whether at least the media type of one clause is offered.
+    pub(crate) knows_media: bool,
+}
 
 const OBJECTS: &[&str] = &[JSON, YAML, PROTOBUF];
 const STREAMS: &[&str] = &[
@@ -100,6 +104,10 @@ pub(crate) fn accept(
         let Some(view) = clause.view(offer) else {
             continue;
         };
+        // Upstream's tables have no protobuf form.
+        if encoding == Encoding::Protobuf && matches!(view, View::Table(_)) {
+            continue;
+        }
         let pretty = clause.parameter("pretty").map_or(pretty, |it| it == "1");
         return Ok(Form {
             encoding,
@@ -107,17 +115,19 @@ pub(crate) fn accept(
             pretty: pretty && encoding == Encoding::Json,
         });
     }
-    Err(NotAcceptable(if offer == Offer::Stream {
+    let knows_media = clauses
+        .iter()
+        .any(|it| it.encoding(Offer::Objects).is_some());
+    let known = if offer == Offer::Stream {
         STREAMS
     } else {
         OBJECTS
-    }))
+    };
+    Err(NotAcceptable { known, knows_media })
 }
 
 /// The encoding of a body; `Err` lists what is understood. A body without a type is JSON.
-pub(crate) fn content_type(
-    headers: &HeaderMap,
-) -> Result<Encoding, (String, &'static [&'static str])> {
+pub(crate) fn content_type(headers: &HeaderMap) -> Result<Encoding, &'static [&'static str]> {
     let text = headers
         .get(CONTENT_TYPE)
         .and_then(|it| it.to_str().ok())
@@ -127,7 +137,7 @@ pub(crate) fn content_type(
         "" | JSON => Ok(Encoding::Json),
         YAML => Ok(Encoding::Yaml),
         PROTOBUF => Ok(Encoding::Protobuf),
-        _ => Err((media.to_owned(), OBJECTS)),
+        _ => Err(OBJECTS),
     }
 }
 

@@ -62,7 +62,10 @@ impl OpenApi {
             return self.v2(inbound);
         }
         if !accepts_json(inbound) {
-            return Err(status::not_acceptable(NotAcceptable(&["application/json"])));
+            return Err(status::not_acceptable(NotAcceptable {
+                known: &["application/json"],
+                knows_media: false,
+            }));
         }
         if path == "/openapi/v3" {
             return Ok(self.index(inbound));
@@ -77,15 +80,20 @@ impl OpenApi {
     /// Only JSON: the protobuf form is refused, and clients then ask for JSON.
     fn v2(&self, inbound: &Inbound) -> Result<Response, Status> {
         if !accepts_json(inbound) {
-            return Err(status::not_acceptable(NotAcceptable(&["application/json"])));
+            return Err(status::not_acceptable(NotAcceptable {
+                known: &["application/json"],
+                knows_media: false,
+            }));
         }
-        let _ = &self.v2;
-        Err(Status::not_implemented("OpenAPI v2"))
+        let document = self
+            .v2
+            .get_or_init(|| Document::new(&styr_api::openapi::v2()));
+        Ok(document.answer(inbound))
     }
 
     fn index(&self, inbound: &Inbound) -> Response {
         let mut paths = serde_json::Map::new();
-        for group_version in group_versions() {
+        for group_version in styr_api::openapi::v3_paths() {
             let Some(document) = self.v3(&group_version) else {
                 continue;
             };
@@ -96,7 +104,10 @@ impl OpenApi {
     }
 
     fn v3(&self, group_version: &str) -> Option<Arc<Document>> {
-        if !group_versions().iter().any(|it| it == group_version) {
+        if !styr_api::openapi::v3_paths()
+            .iter()
+            .any(|it| it == group_version)
+        {
             return None;
         }
         let mut documents = self.v3.lock().expect("no holder of this lock panics");
@@ -107,8 +118,7 @@ impl OpenApi {
             Some(version) => ("", version),
             None => group_version.strip_prefix("apis/")?.split_once('/')?,
         };
-        let value = json!({ "openapi": "3.0.0", "info": { "title": "Kubernetes", "version": "unversioned" }, "paths": {}, "components": { "schemas": {} } });
-        let _ = (group, version);
+        let value = styr_api::openapi::v3(group, version)?;
         let document = Arc::new(Document::new(&value));
         documents.insert(group_version.to_owned(), Arc::clone(&document));
         Some(document)
@@ -126,18 +136,4 @@ fn accepts_json(inbound: &Inbound) -> bool {
             let media = clause.split(';').next().unwrap_or("").trim();
             matches!(media, "application/json" | "*/*" | "application/*")
         })
-}
-
-/// `api/v1`, `apis/apps/v1`, ...
-fn group_versions() -> Vec<String> {
-    let mut all: Vec<String> = styr_api::table()
-        .iter()
-        .map(|kind| match kind.group.as_str() {
-            "" => format!("api/{}", kind.version),
-            group => format!("apis/{group}/{}", kind.version),
-        })
-        .collect();
-    all.sort();
-    all.dedup();
-    all
 }

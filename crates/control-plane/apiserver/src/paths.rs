@@ -44,7 +44,12 @@ fn health(inbound: &Inbound) -> Option<Response> {
     let query = inbound.request.uri.query().unwrap_or("");
     let parts = (checks, &inbound.state.metrics.registry);
     let answer = operations::answer(&inbound.method, path, query, parts)?;
-    Some(answer.map(|body| Body::new(body.map_err(|never| match never {}))))
+    let mut answer = answer.map(|body| Body::new(body.map_err(|never| match never {})));
+    let value = http::HeaderValue::from_static("no-cache, private");
+    answer
+        .headers_mut()
+        .insert(http::header::CACHE_CONTROL, value);
+    Some(answer)
 }
 
 fn key_set(inbound: &Inbound) -> Response {

@@ -34,14 +34,19 @@ pub(crate) fn kind(group: &str, version: &str, plural: &str) -> Option<&'static 
 pub(crate) async fn answer(inbound: Inbound) -> Result<Response, Status> {
     let info = &inbound.info;
     let Some(kind) = kind(&info.group, &info.version, &info.resource) else {
-        return Ok(chain::nowhere());
+        return nowhere(&info.group);
     };
     let is_namespace = kind.plural == "namespaces" && kind.group.is_empty();
     if !kind.namespaced && !info.namespace.is_empty() && !is_namespace {
-        return Ok(chain::nowhere());
+        return Err(status::no_such_path());
     }
     if kind.namespaced && info.namespace.is_empty() && needs_namespace(info) {
-        return Ok(chain::nowhere());
+        let is_collection = info.name.is_empty() || info.verb == "deletecollection";
+        return Err(if is_collection {
+            status::no_such_method()
+        } else {
+            status::no_such_path()
+        });
     }
     if !info.subresource.is_empty() {
         return subresources::answer(inbound, kind).await;
@@ -55,13 +60,24 @@ pub(crate) async fn answer(inbound: Inbound) -> Result<Response, Status> {
         kind: Arc::clone(kind),
         registry: Arc::clone(registry),
     };
-    if inbound.info.verb == "create" && !inbound.info.name.is_empty() {
-        return Err(status::no_such_method());
-    }
-    if inbound.info.verb == "update" && inbound.info.name.is_empty() {
+    let is_named = !inbound.info.name.is_empty();
+    let fits = match inbound.info.verb.as_str() {
+        "create" => !is_named,
+        "update" | "patch" => is_named,
+        verb => !verb.is_empty(),
+    };
+    if !fits {
         return Err(status::no_such_method());
     }
     handlers::resource(inbound, scope).await
+}
+
+/// Upstream's two ways to say that there is nothing: one for groups that it serves, one for others.
+fn nowhere(group: &str) -> Result<Response, Status> {
+    if styr_api::table().iter().any(|kind| kind.group == group) {
+        return Err(status::no_such_path());
+    }
+    Ok(chain::nowhere())
 }
 
 /// All but lists over all namespaces are of one namespace.

@@ -70,14 +70,9 @@ pub(crate) fn version_required(kind: &Kind, name: &str) -> Status {
     )
 }
 
-pub(crate) fn invalid_resource_version(kind: &Kind, name: &str, text: &str) -> Status {
-    let why = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
-    let problem = FieldError::invalid("resourceVersion", text, why);
-    Status::invalid(
-        (kind.group.as_str(), kind.plural.as_str()),
-        name,
-        vec![problem],
-    )
+/// An error that upstream does not classify.
+pub(crate) fn plain(message: String) -> Status {
+    Status::failure(500, "", message)
 }
 
 pub(crate) fn bad_request(message: &str) -> Status {
@@ -148,19 +143,28 @@ pub(crate) fn store(error: &StoreError) -> Status {
     }
 }
 
-pub(crate) fn not_acceptable(NotAcceptable(known): NotAcceptable) -> Status {
-    let message = format!(
-        "only the following media types are accepted: {}",
-        known.join(", ")
-    );
-    Status::not_acceptable(message)
+pub(crate) fn not_acceptable(refused: NotAcceptable) -> Status {
+    let NotAcceptable { known, knows_media } = refused;
+    let known = known.join(", ");
+    if knows_media {
+        let message = format!("only the following media types are accepted: {known}");
+        return Status::not_acceptable(message);
+    }
+    let message = format!("406: Not Acceptable\n\nAvailable representations: {known}");
+    Status::not_acceptable(message).with_details(StatusDetails::default())
 }
 
-pub(crate) fn unsupported_media_type(_media: &str, known: &[&str]) -> Status {
+pub(crate) fn unsupported_media_type(known: &[&str]) -> Status {
     Status::unsupported_media_type(format!(
         "the body of the request was in an unknown format - accepted media types include: {}",
         known.join(", ")
     ))
+}
+
+/// A patch in a format that is none.
+pub(crate) fn unsupported_patch() -> Status {
+    Status::unsupported_media_type("415: Unsupported Media Type")
+        .with_details(StatusDetails::default())
 }
 
 pub(crate) fn body_too_large(limit: usize) -> Status {
@@ -173,12 +177,64 @@ pub(crate) fn undecodable(kind: &str, version: &str, reason: &str) -> Status {
     ))
 }
 
-/// A body of another kind than the path says.
-pub(crate) fn wrong_kind((api_version, kind): (&str, &str), (_, wanted): (&str, &str)) -> Status {
-    let version = api_version.rsplit('/').next().unwrap_or("");
+/// A body that does not even say what it is.
+pub(crate) fn unrecognized(kind: &str, reason: &str, body: &[u8]) -> Status {
+    const SHOWN: usize = 30;
+    let shown = match body {
+        [] => "<empty>".to_owned(),
+        [b'{', ..] if body.len() > SHOWN => {
+            format!("{} ...", String::from_utf8_lossy(&body[..SHOWN]))
+        }
+        [b'{', ..] => String::from_utf8_lossy(body).into_owned(),
+        other => {
+            let hex = other.iter().take(SHOWN).map(|byte| format!("{byte:02x}"));
+            let rest = if other.len() > SHOWN { " ..." } else { "" };
+            hex.chain([rest.to_owned()]).collect()
+        }
+    };
     Status::bad_request(format!(
-        "{kind} in version {version:?} cannot be handled as a {wanted}: converting ({api_version}.\
-         {kind}) to ({wanted}): unknown conversion"
+        "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; \
+         json parse error: {reason} ({shown})"
+    ))
+}
+
+/// A body of another version than the path says.
+pub(crate) fn wrong_version(given: &str, (expected, kind): (&str, &str)) -> Status {
+    let is_known = styr_api::table()
+        .iter()
+        .any(|it| it.kind == kind && it.api_version() == given);
+    if !is_known {
+        return wrong_kind((given, kind), ("", "", kind));
+    }
+    Status::bad_request(format!(
+        "the API version in the data ({given}) does not match the expected API version ({expected})"
+    ))
+}
+
+/// A body of another kind than the path says.
+pub(crate) fn wrong_kind(
+    (api_version, kind): (&str, &str),
+    (group, _, wanted): (&str, &str, &str),
+) -> Status {
+    let (given_group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let is_known = styr_api::table()
+        .iter()
+        .any(|it| it.group == given_group && it.version == version && it.kind == kind);
+    let why = if is_known {
+        let group = group
+            .split('.')
+            .next()
+            .filter(|it| !it.is_empty())
+            .unwrap_or("core");
+        format!("converting ({api_version}.{kind}) to ({group}.{wanted}): unknown conversion")
+    } else {
+        format!(
+            "no kind {kind:?} is registered for version {api_version:?} in scheme \
+             \"pkg/runtime/scheme.go:111\""
+        )
+    };
+    Status::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {wanted}: {why}"
     ))
 }
 
@@ -194,10 +250,6 @@ pub(crate) fn name_mismatch(given: &str, wanted: &str) -> Status {
     ))
 }
 
-pub(crate) fn method_not_allowed(kind: &Kind, verb: &str) -> Status {
-    Status::method_not_supported(resource(kind), verb)
-}
-
 /// What upstream's mux says of a method that a path does not have.
 pub(crate) fn no_such_method() -> Status {
     Status::failure(
@@ -208,14 +260,15 @@ pub(crate) fn no_such_method() -> Status {
     .with_details(StatusDetails::default())
 }
 
-pub(crate) fn unpatchable(kind: &Kind, why: &str) -> Status {
-    let problem = FieldError::invalid("patch", why, why);
-    invalid(kind, "", vec![problem])
+/// What a patch made of an object is none.
+pub(crate) fn unpatchable(patched: &Value, why: &str) -> Status {
+    let problem = FieldError::invalid("patch", patched.to_string(), why);
+    Status::invalid(("", ""), "", vec![problem])
 }
 
 /// A patch that does not fit the object.
-pub(crate) fn unprocessable(why: &str) -> Status {
-    let message = format!("the server rejected our request due to an error in our request: {why}");
+pub(crate) fn unprocessable() -> Status {
+    let message = "the server rejected our request due to an error in our request";
     Status::failure(422, "Invalid", message).with_details(StatusDetails::default())
 }
 

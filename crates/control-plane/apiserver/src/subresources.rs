@@ -33,7 +33,7 @@ use crate::handlers::{self, Scope};
 use crate::inbound::Inbound;
 use crate::negotiation::Offer;
 use crate::registry::{Aspect, Part};
-use crate::{chain, response, status};
+use crate::{response, status};
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response, Status>> + Send>>;
 
@@ -186,7 +186,7 @@ pub(crate) async fn answer(inbound: Inbound, kind: &Arc<Kind>) -> Result<Respons
         .iter()
         .find(|it| it.name == info.subresource);
     let Some(known) = known else {
-        return Ok(chain::nowhere());
+        return Err(status::no_such_path());
     };
     if !known.verbs.contains(&info.verb) {
         return Err(status::no_such_method());

@@ -73,8 +73,8 @@ pub(super) async fn options(inbound: &mut Inbound) -> Result<DeleteOptions, Stat
     let options = if body.is_empty() {
         DeleteOptions::from_query(&inbound.query).map_err(|text| status::bad_request(&text))?
     } else {
-        let encoding = negotiation::content_type(&inbound.headers)
-            .map_err(|(media, known)| status::unsupported_media_type(&media, known))?;
+        let encoding =
+            negotiation::content_type(&inbound.headers).map_err(status::unsupported_media_type)?;
         DeleteOptions::from_body(&read(&body, encoding)?)
     };
     let problems = options.problems();

@@ -9,11 +9,11 @@ use crate::body::Response;
 use crate::inbound::Inbound;
 use crate::negotiation::Offer;
 use crate::registry::read::At;
-use crate::response;
+use crate::{response, status};
 
 pub(super) async fn get(inbound: Inbound, scope: Scope) -> Result<Response, Status> {
     let form = inbound.form(Offer::Objects)?;
-    let at = match revision(&scope.kind, inbound.query.text("resourceVersion"))? {
+    let at = match revision(inbound.query.text("resourceVersion")).map_err(status::plain)? {
         None => At::Latest,
         Some(0) => At::Any,
         Some(revision) => At::NotOlderThan(revision),

@@ -53,10 +53,13 @@ impl ListOptions {
             query.text("fieldSelector"),
         )?;
         let limit = number(query, "limit")?.unwrap_or(0);
-        let next = match token {
-            "" => None,
-            token => Some(Continue::decode(token).map_err(|text| status::bad_request(&text))?),
-        };
+        let next =
+            match token {
+                "" => None,
+                token => Some(Continue::decode(token).map_err(|text| {
+                    status::bad_request(&format!("invalid continue token: {text}"))
+                })?),
+            };
         if next.is_some() && !matches!(version, "" | "0") {
             return Err(status::bad_request(
                 "specifying resource version is not allowed when using continue",
@@ -64,7 +67,9 @@ impl ListOptions {
         }
         Ok(Self {
             selection,
-            revision: revision(kind, version)?,
+            revision: revision(version).map_err(|text| {
+                status::bad_request(&format!("invalid resource version: {text}"))
+            })?,
             is_exact: matching == EXACT,
             limit: usize::try_from(limit).unwrap_or(0),
             next,
@@ -101,13 +106,13 @@ impl ListOptions {
 fn number(query: &Query, name: &str) -> Result<Option<i64>, Status> {
     query.number(name).map_err(|text| {
         status::bad_request(&format!(
-            "unable to parse query parameter: strconv.ParseInt: parsing {text:?}: invalid syntax"
+            "strconv.ParseInt: parsing {text:?}: invalid syntax"
         ))
     })
 }
 
-/// A resourceVersion; `None` if there is none.
-pub(super) fn revision(kind: &Kind, text: &str) -> Result<Option<Revision>, Status> {
+/// A resourceVersion; `None` if there is none. `Err` is upstream's text.
+pub(crate) fn revision(text: &str) -> Result<Option<Revision>, String> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -115,9 +120,10 @@ pub(super) fn revision(kind: &Kind, text: &str) -> Result<Option<Revision>, Stat
         .parse::<u64>()
         .ok()
         .and_then(|number| Revision::try_from(number).ok());
-    parsed
-        .map(Some)
-        .ok_or_else(|| status::invalid_resource_version(kind, "", text))
+    parsed.map(Some).ok_or_else(|| {
+        let reason = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
+        FieldError::invalid("resourceVersion", text, reason).to_string()
+    })
 }
 
 struct Given<'a> {

@@ -26,13 +26,6 @@ pub(crate) enum Format {
     Strategic,
 }
 
-const KNOWN: &[&str] = &[
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-    "application/apply-patch+yaml",
-];
-
 pub(super) async fn patch(
     mut inbound: Inbound,
     scope: Scope,
@@ -57,27 +50,9 @@ pub(super) async fn patch(
             };
             let current = from_storage(&scope, old);
             let patched = apply(&scope.kind.shape, &current, (&body, format))?;
-            let checked = scope
-                .kind
-                .shape
-                .check(patched, strictness)
-                .map_err(|error| status::unpatchable(&scope.kind, &error.to_string()))?;
-            if strictness == Strictness::Strict && !checked.problems.is_empty() {
-                return Err(status::bad_request(&format!(
-                    "strict decoding error: {}",
-                    checked.problems.join(", ")
-                )));
-            }
-            if strictness == Strictness::Warn {
-                warnings = checked.problems;
-            }
-            let mut object = checked.value;
-            object["kind"] = current["kind"].clone();
-            object["apiVersion"] = current["apiVersion"].clone();
-            scope.kind.shape.apply_defaults(&mut object);
-            scope.kind.rules.default(&mut object);
-            match_namespace(&inbound, &scope, &mut object)?;
-            Ok(to_storage(&scope, object))
+            let (object, problems) = checked(&scope, patched, strictness)?;
+            warnings = problems;
+            finish(&inbound, &scope, object)
         })
         .await?;
     warnings.append(&mut call.warnings);
@@ -85,6 +60,39 @@ pub(super) async fn patch(
     let code = StatusCode::OK;
     let answer = response::object(&scope, &updated.entry, form, (code, now, &inbound.query))?;
     Ok(response::with_warnings(answer, &warnings))
+}
+
+/// What the patch made, typed again, and what strict decoding finds in it.
+fn checked(
+    scope: &Scope,
+    patched: Value,
+    strictness: Strictness,
+) -> Result<(Value, Vec<String>), Status> {
+    let shape = &scope.kind.shape;
+    let checked = shape
+        .check(patched.clone(), strictness)
+        .map_err(|error| status::unpatchable(&patched, &error.to_string()))?;
+    if strictness == Strictness::Strict && !checked.problems.is_empty() {
+        let why = format!("strict decoding error: {}", checked.problems.join(", "));
+        return Err(status::unpatchable(&patched, &why));
+    }
+    let warns = strictness == Strictness::Warn;
+    let problems = if warns { checked.problems } else { Vec::new() };
+    Ok((checked.value, problems))
+}
+
+/// A patched object on its way to the store.
+fn finish(inbound: &Inbound, scope: &Scope, mut object: Value) -> Result<Value, Status> {
+    object["kind"] = scope.kind.kind.clone().into();
+    object["apiVersion"] = scope.kind.api_version().into();
+    scope.kind.shape.apply_defaults(&mut object);
+    scope.kind.rules.default(&mut object);
+    let name = object["metadata"]["name"].as_str().unwrap_or("");
+    if name != inbound.info.name {
+        return Err(status::name_mismatch(name, &inbound.info.name));
+    }
+    match_namespace(inbound, scope, &mut object)?;
+    Ok(to_storage(scope, object))
 }
 
 /// The format, by the content type.
@@ -101,7 +109,7 @@ pub(crate) fn format(inbound: &Inbound) -> Result<Format, Status> {
         "application/apply-patch+yaml" => Err(status::not_implemented(
             "server-side apply is not implemented: managed fields are not tracked",
         )),
-        other => Err(status::unsupported_media_type(other, KNOWN)),
+        _ => Err(status::unsupported_patch()),
     }
 }
 
@@ -111,17 +119,48 @@ pub(crate) fn apply(
     current: &Value,
     (body, format): (&Bytes, Format),
 ) -> Result<Value, Status> {
-    let patch: Value = serde_json::from_slice(body)
-        .map_err(|error| status::bad_request(&format!("error decoding patch: {error}")))?;
-    let outcome = match format {
-        Format::Json => json_patch(current, &patch).map_err(|it| it.to_string()),
-        Format::Merge => merge_patch(current, &patch).map_err(|it| it.to_string()),
+    let patch: Value = serde_json::from_slice(body).map_err(|error| match format {
+        Format::Json => status::bad_request(&format!("error decoding patch: {error}")),
+        _ => status::bad_request("invalid JSON patch"),
+    })?;
+    match format {
+        Format::Json => apply_operations(current, &patch),
+        Format::Merge => {
+            merge_patch(current, &patch).map_err(|it| status::bad_request(&it.to_string()))
+        }
         Format::Strategic => shape
             .strategic_merge(current, &patch)
-            .map_err(|it| it.to_string()),
+            .map_err(|it| status::bad_request(&it.to_string())),
+    }
+}
+
+/// A JSON patch. As upstream's library, `replace` of a member that is not there adds it.
+fn apply_operations(current: &Value, patch: &Value) -> Result<Value, Status> {
+    let Some(operations) = patch.as_array() else {
+        return Err(status::bad_request(
+            "error decoding patch: json: cannot unmarshal object into Go value of type \
+             []handlers.jsonPatchOp",
+        ));
     };
-    outcome.map_err(|text| match format {
-        Format::Json => status::unprocessable(&text),
-        _ => status::bad_request(&text),
-    })
+    let replaces = operations.iter().any(|it| it["op"] == "replace");
+    match json_patch(current, patch) {
+        Ok(patched) => Ok(patched),
+        Err(_) if replaces => {
+            let mut patched = current.clone();
+            for operation in operations {
+                let mut operation = operation.clone();
+                let path = operation["path"].as_str().unwrap_or("");
+                let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+                let is_missing = patched.pointer(path).is_none()
+                    && patched.pointer(parent).is_some_and(Value::is_object);
+                if operation["op"] == "replace" && is_missing {
+                    operation["op"] = "add".into();
+                }
+                patched = json_patch(&patched, &Value::Array(vec![operation]))
+                    .map_err(|_| status::unprocessable())?;
+            }
+            Ok(patched)
+        }
+        Err(_) => Err(status::unprocessable()),
+    }
 }

@@ -59,9 +59,13 @@ impl DeleteOptions {
     /// What upstream would find wrong.
     pub fn problems(&self) -> Vec<FieldError> {
         let mut problems = Vec::new();
-        if let (Some(orphan), Some(_)) = (self.orphan_dependents, &self.propagation_policy) {
+        if let (Some(_), Some(policy)) = (self.orphan_dependents, &self.propagation_policy) {
             let detail = "orphanDependents and deletionPropagation cannot be both set";
-            problems.push(FieldError::invalid("propagationPolicy", orphan, detail));
+            problems.push(FieldError::invalid(
+                "propagationPolicy",
+                policy.as_str(),
+                detail,
+            ));
         }
         const POLICIES: [&str; 3] = ["Foreground", "Background", "Orphan"];
         if let Some(policy) = &self.propagation_policy
@@ -84,7 +88,7 @@ impl DeleteOptions {
 pub fn dry_run_problems(values: &[String]) -> Vec<FieldError> {
     let wrong = values.iter().find(|value| *value != "All");
     wrong
-        .map(|_| FieldError::not_supported("dryRun", values.join(","), &["All"]))
+        .map(|_| FieldError::not_supported("dryRun", values.to_vec(), &["All"]))
         .into_iter()
         .collect()
 }

@@ -29,9 +29,10 @@ impl Selection {
     pub fn parse(kind: &Kind, label_text: &str, field_text: &str) -> Result<Self, Status> {
         let labels = match label_text {
             "" => None,
-            text => Some(labels::Selector::parse(text).map_err(|error| {
-                status::bad_request(&format!("unable to parse requirement: {error}"))
-            })?),
+            text => Some(
+                labels::Selector::parse(text)
+                    .map_err(|error| status::bad_request(&error.to_string()))?,
+            ),
         };
         let parsed = fields::Selector::parse(field_text)
             .map_err(|error| status::bad_request(&error.to_string()))?;
@@ -93,7 +94,7 @@ fn unknown_field(kind: &Kind, field: &str) -> String {
         .field_selectors
         .iter()
         .any(|it| !COMMON.contains(&it.as_str()));
-    if has_own || kind.group.is_empty() {
+    if has_own {
         format!("field label not supported: {field}")
     } else {
         format!(

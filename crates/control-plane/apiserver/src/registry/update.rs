@@ -251,7 +251,13 @@ impl Registry {
             ),
             _ => return Ok(()),
         };
-        Err(status::conflict(&self.kind, target.name, &text))
+        let key = self.store_key(&object_key(old));
+        let key = String::from_utf8_lossy(&key);
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, \
+             AdditionalErrorMsg: {text}"
+        );
+        Err(status::conflict(&self.kind, target.name, &why))
     }
 
     fn check_version(&self, new: &mut Value, old: &Value, name: &str) -> Result<(), Status> {
@@ -265,12 +271,21 @@ impl Registry {
             return Err(status::version_required(&self.kind, name));
         }
         if wanted.parse::<u64>().is_err() {
-            return Err(status::invalid_resource_version(&self.kind, name, wanted));
+            return Err(status::plain(format!(
+                "strconv.ParseUint: parsing {wanted:?}: invalid syntax"
+            )));
         }
         if wanted != metadata::text(old, "resourceVersion") {
             return Err(status::conflict(&self.kind, name, status::MODIFIED));
         }
         Ok(())
+    }
+}
+
+fn object_key(object: &Value) -> String {
+    match metadata::text(object, "namespace") {
+        "" => metadata::text(object, "name").to_owned(),
+        namespace => format!("{namespace}/{}", metadata::text(object, "name")),
     }
 }
 
