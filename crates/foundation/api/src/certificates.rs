@@ -1,8 +1,15 @@
-//! Kinds of the group `certificates`.
+//! Kinds of the group `certificates.k8s.io`.
+
+mod certificate_signing_request;
 
 use crate::rules::Rules;
 
 /// The rules of a kind, by its plural.
-pub(crate) fn rules(_plural: &str) -> Option<&'static dyn Rules> {
-    None
+pub(crate) fn rules(plural: &str) -> Option<&'static dyn Rules> {
+    match plural {
+        "certificatesigningrequests" => {
+            Some(&certificate_signing_request::CertificateSigningRequest)
+        }
+        _ => None,
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use styr_meta::{FieldError, object};
 
 use crate::kind::Column;
-use crate::rules::{Context, Generation, Graceful, NameRule, Rules};
+use crate::rules::{Context, Generation, Graceful, NameRule, Requester, Rules};
 use crate::{cells, tree};
 
 /// A kind's own rules with the common ones around them.
@@ -69,6 +69,10 @@ impl Rules for Common {
         }
         *object = Value::Object(kept);
         self.own.prepare_status_update(object, old, cx);
+    }
+
+    fn set_requester(&self, object: &mut Value, requester: &Requester) {
+        self.own.set_requester(object, requester);
     }
 
     fn takes_status_on_create(&self) -> bool {

@@ -27,5 +27,5 @@ mod scheduling;
 mod storage;
 
 pub use kind::{Column, Kind, Subresource};
-pub use rules::{Context, Generation, Graceful, NameRule, Rules};
+pub use rules::{Context, Generation, Graceful, NameRule, Requester, Rules};
 pub use table::{GroupVersions, find, groups, table};

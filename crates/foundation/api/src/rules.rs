@@ -1,5 +1,7 @@
 //! What a kind may say for itself.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use styr_meta::FieldError;
@@ -8,6 +10,15 @@ use styr_meta::FieldError;
 #[derive(Debug, Clone, Copy)]
 pub struct Context {
     pub now: Timestamp,
+}
+
+/// Who sends an object, for kinds that write it down.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Requester {
+    pub name: String,
+    pub uid: String,
+    pub groups: Vec<String>,
+    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 /// When `metadata.generation` counts.
@@ -48,6 +59,9 @@ pub trait Rules: Send + Sync {
     fn default(&self, _object: &mut Value) {}
 
     fn prepare_create(&self, _object: &mut Value, _cx: &Context) {}
+
+    /// Writes down who sends a new object; before `prepare_create`.
+    fn set_requester(&self, _object: &mut Value, _requester: &Requester) {}
 
     /// Whether whoever creates an object may give it a status.
     fn takes_status_on_create(&self) -> bool {

@@ -81,6 +81,13 @@ impl Registry {
             None => Undo::nothing(),
         };
         let context = context(call, now);
+        let requester = styr_api::Requester {
+            name: call.user.name.clone(),
+            uid: call.user.uid.clone(),
+            groups: call.user.groups.clone(),
+            extra: call.user.extra.clone(),
+        };
+        self.kind.rules.set_requester(object, &requester);
         self.kind.rules.prepare_create(object, &context);
         let mut problems = metadata::validate_create(&self.kind, object);
         problems.extend(self.kind.rules.validate(object, &context));
