@@ -1,5 +1,6 @@
 //! styr-kernel: see `ARCHITECTURE.md`.
 
+pub mod cgroups;
 pub mod mounts;
 pub mod netlink;
 pub mod netns;

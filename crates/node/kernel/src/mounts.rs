@@ -60,7 +60,12 @@ pub fn set_attributes(
     if set & ACCESS_TIME != 0 {
         clear |= ACCESS_TIME; // the kernel wants these replaced as a whole
     }
-    let raw = Raw { set, clear, propagation: 0, user_namespace: 0 };
+    let raw = Raw {
+        set,
+        clear,
+        propagation: 0,
+        user_namespace: 0,
+    };
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the descriptor is open, the path an empty string, the structure the kernel's layout.
     let result = unsafe {
@@ -73,7 +78,11 @@ pub fn set_attributes(
             size_of::<Raw>(),
         )
     };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// A detached copy of what is mounted at `path`; with `recursive` also of all below it. It belongs
@@ -134,7 +143,11 @@ pub fn create<'a>(
 fn finish(context: &OwnedFd) -> io::Result<OwnedFd> {
     rustix::mount::fsconfig_create(context).map_err(|error| explain(context, error))?;
     let flags = FsMountFlags::FSMOUNT_CLOEXEC;
-    Ok(rustix::mount::fsmount(context, flags, MountAttrFlags::empty())?)
+    Ok(rustix::mount::fsmount(
+        context,
+        flags,
+        MountAttrFlags::empty(),
+    )?)
 }
 
 /// The kernel says more in the context's own log than by the number.
@@ -236,7 +249,10 @@ fn open_folder(path: &Path) -> io::Result<OwnedFd> {
 /// the path by which this process and its children can start it.
 pub fn sealed_program(path: &Path) -> io::Result<(OwnedFd, PathBuf)> {
     let tree = copy(path, false)?;
-    let read_only = Attributes { set: READ_ONLY, clear: 0 };
+    let read_only = Attributes {
+        set: READ_ONLY,
+        clear: 0,
+    };
     set_attributes(tree.as_fd(), read_only, false)?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", tree.as_raw_fd()));
     Ok((tree, path))
@@ -246,21 +262,34 @@ pub fn sealed_program(path: &Path) -> io::Result<(OwnedFd, PathBuf)> {
 pub fn mount_classic(source: &str, target: &Path, kind: &str, data: &str) -> io::Result<()> {
     let data = CString::new(data)?;
     let flags = rustix::mount::MountFlags::empty();
-    Ok(rustix::mount::mount(source, target, kind, flags, data.as_c_str())?)
+    Ok(rustix::mount::mount(
+        source,
+        target,
+        kind,
+        flags,
+        data.as_c_str(),
+    )?)
 }
 
 /// Bytes and files of a file system: total bytes, free bytes, total files, free files.
 pub fn capacity(path: &Path) -> io::Result<(u64, u64, u64, u64)> {
     let found = rustix::fs::statvfs(path)?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
-    Ok((bytes(found.f_blocks), bytes(found.f_bavail), found.f_files, found.f_favail))
+    Ok((
+        bytes(found.f_blocks),
+        bytes(found.f_bavail),
+        found.f_files,
+        found.f_favail,
+    ))
 }
 
 /// Whether anything is mounted exactly at `path`.
 pub fn is_mount_point(path: &Path) -> io::Result<bool> {
     let flags = rustix::fs::StatxFlags::BASIC_STATS;
     let found = rustix::fs::statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, flags)?;
-    Ok(found.stx_attributes.contains(rustix::fs::StatxAttributes::MOUNT_ROOT))
+    Ok(found
+        .stx_attributes
+        .contains(rustix::fs::StatxAttributes::MOUNT_ROOT))
 }
 
 #[cfg(test)]

@@ -54,7 +54,9 @@ pub enum Cloned {
 #[expect(unsafe_code, reason = "clone3 has no safe wrapper")]
 pub fn clone(namespaces: NewNamespaces, as_sibling: bool) -> io::Result<Cloned> {
     if thread_count()? != 1 {
-        return Err(io::Error::other("a process with several threads must not be cloned"));
+        return Err(io::Error::other(
+            "a process with several threads must not be cloned",
+        ));
     }
     let mut pidfd: libc::c_int = -1;
     // SAFETY: all zeroes is a valid value of this plain structure.
@@ -170,7 +172,9 @@ pub fn is_alive(pid: i32, started: u64) -> bool {
 
 fn is_zombie(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|text| {
-        let state = text.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
+        let state = text
+            .rsplit_once(')')
+            .and_then(|(_, rest)| rest.trim_start().chars().next());
         matches!(state, Some('Z' | 'X'))
     })
 }
@@ -228,7 +232,10 @@ pub fn set_limit(name: &str, soft: u64, hard: u64) -> io::Result<()> {
         "RLIMIT_STACK" => libc::RLIMIT_STACK,
         _ => return Err(io::Error::other(format!("unknown limit {name}"))),
     };
-    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+    let limit = libc::rlimit {
+        rlim_cur: soft,
+        rlim_max: hard,
+    };
     // SAFETY: the structure outlives the call.
     if unsafe { libc::setrlimit(resource, &raw const limit) } == 0 {
         Ok(())

@@ -68,7 +68,9 @@ impl Programs {
 
     /// Installs them on the calling thread. Without `no_new_privs` this needs CAP_SYS_ADMIN.
     pub fn install(&self) -> io::Result<()> {
-        self.programs.iter().try_for_each(|program| install(program))
+        self.programs
+            .iter()
+            .try_for_each(|program| install(program))
     }
 
     /// How many programs there are.
@@ -146,7 +148,10 @@ fn compile(
     Ok(raw.collect())
 }
 
-#[expect(unsafe_code, reason = "neither the standard library nor rustix has seccomp(2)")]
+#[expect(
+    unsafe_code,
+    reason = "neither the standard library nor rustix has seccomp(2)"
+)]
 fn install(program: &[libc::sock_filter]) -> io::Result<()> {
     let header = libc::sock_fprog {
         len: u16::try_from(program.len())

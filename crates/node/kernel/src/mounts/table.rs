@@ -24,12 +24,16 @@ pub struct MountInfo {
 impl MountInfo {
     /// Mounts in here travel to its copies.
     pub fn is_shared(&self) -> bool {
-        self.propagation.iter().any(|field| field.starts_with("shared:"))
+        self.propagation
+            .iter()
+            .any(|field| field.starts_with("shared:"))
     }
 
     /// Mounts of somewhere else travel into it.
     pub fn is_slave(&self) -> bool {
-        self.propagation.iter().any(|field| field.starts_with("master:"))
+        self.propagation
+            .iter()
+            .any(|field| field.starts_with("master:"))
     }
 }
 
