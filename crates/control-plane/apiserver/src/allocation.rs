@@ -8,6 +8,7 @@ mod families;
 mod network;
 mod node_port;
 mod port_set;
+mod service_type;
 mod services;
 
 use std::sync::Arc;

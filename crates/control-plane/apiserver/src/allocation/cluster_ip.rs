@@ -25,8 +25,8 @@ pub(super) struct Addresses {
 pub(super) enum Refused {
     #[error("provided IP is already allocated")]
     Taken,
-    #[error("provided IP is not in the valid range. The range of valid IPs is {0}")]
-    OutOfRange(String),
+    #[error("the provided network does not match the current range")]
+    OutOfRange,
     #[error("range is full")]
     Full,
 }
@@ -46,7 +46,7 @@ impl Addresses {
     /// Takes a certain address.
     pub(super) fn take(&self, address: IpAddr) -> Result<(), Refused> {
         if !self.network.is_usable(address) {
-            return Err(Refused::OutOfRange(self.network.to_string()));
+            return Err(Refused::OutOfRange);
         }
         let mut taken = self.taken.lock().expect("no holder of this lock panics");
         if taken.insert(address) {

@@ -12,6 +12,7 @@ use super::families::{clear, family, fill, is_headless, needs_cluster_ip, normal
 use super::network::Network;
 use super::node_port::{self, NodePort};
 use super::port_set::Ports;
+use super::service_type;
 use crate::registry::Hooks;
 use crate::registry::call::Undo;
 
@@ -57,7 +58,6 @@ impl Services {
         let asked: Vec<String> = texts(&service["spec"]["clusterIPs"]);
         let mut given = Vec::new();
         for (index, family) in families.iter().enumerate() {
-            let field = format!("spec.clusterIPs[{index}]");
             let Some(addresses) = self.of_family(family) else {
                 let detail = "not configured on this cluster";
                 let field = format!("spec.ipFamilies[{index}]");
@@ -74,7 +74,11 @@ impl Services {
                     };
                     addresses.take(address).map_err(|why| {
                         let detail = format!("failed to allocate IP {address}: {why}");
-                        refused(service, FieldError::invalid(field, text.as_str(), detail))
+                        let asked = asked.clone();
+                        refused(
+                            service,
+                            FieldError::invalid("spec.clusterIPs", asked, detail),
+                        )
                     })?;
                     address
                 }
@@ -167,6 +171,7 @@ impl Hooks for Services {
         old: &Value,
         dry_run: bool,
     ) -> Result<Undo, Status> {
+        service_type::drop_dependent(object, old);
         keep_allocated(object, old);
         normalize(object, Some(old));
         fill(object, &self.networks());
@@ -177,8 +182,11 @@ impl Hooks for Services {
         if wants && !had {
             taken = self.take(object, &before.ports)?;
         } else {
-            node_port::take(&self.ports, object, &before.ports, &mut taken.ports)
-                .map_err(|problem| refused(object, problem))?;
+            let outcome = node_port::take(&self.ports, object, &before.ports, &mut taken.ports);
+            if let Err(problem) = outcome {
+                give_back(&self.addresses, &self.ports, &taken);
+                return Err(refused(object, problem));
+            }
         }
         if !needs_cluster_ip(object) {
             clear(&mut object["spec"], &["clusterIP", "clusterIPs"]);

@@ -57,7 +57,7 @@ async fn bind(
         .unwrap_or("")
         .to_owned();
     let name = match name {
-        Some(name) if !given.is_empty() && given != name => {
+        Some(name) if given != name => {
             return Err(status::bad_request(
                 "name in URL does not match name in Binding object",
             ));

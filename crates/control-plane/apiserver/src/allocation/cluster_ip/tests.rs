@@ -26,5 +26,5 @@ fn refuses_what_is_taken_or_elsewhere() {
     let at = |text: &str| addresses.take(text.parse().expect("an address"));
     assert_eq!(at("10.0.0.1"), Ok(()));
     assert_eq!(at("10.0.0.1"), Err(Refused::Taken));
-    assert!(matches!(at("10.0.1.1"), Err(Refused::OutOfRange(_))));
+    assert!(matches!(at("10.0.1.1"), Err(Refused::OutOfRange)));
 }
