@@ -172,7 +172,7 @@ pub(crate) fn decode(
             let wrapped = envelope::unwrap(body).map_err(|it| failed(it.to_string()))?;
             check_type(&wrapped.api_version, &wrapped.kind, (group, version, kind))?;
             shape
-                .decode_protobuf(&wrapped.raw)
+                .decode_protobuf(wrapped.raw)
                 .map_err(|it| failed(it.to_string()))?
         }
         Encoding::Json | Encoding::Yaml => {

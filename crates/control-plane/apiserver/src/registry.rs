@@ -255,7 +255,7 @@ impl Registry {
                 .ok_or_else(|| malformed(format!("unknown version {}", wrapped.api_version)))?;
             let object = kind
                 .shape
-                .decode_protobuf(&wrapped.raw)
+                .decode_protobuf(wrapped.raw)
                 .map_err(|it| malformed(it.to_string()))?;
             (kind, object)
         } else {

@@ -101,7 +101,7 @@ pub(crate) fn viewed(
                 scope,
                 vec![value],
                 (version, include, now),
-                json!({
+                &json!({
                     "resourceVersion": revision.to_string(),
                 }),
             )
@@ -321,7 +321,7 @@ fn list_tree(
         .map(|entry| viewed(scope, entry, View::Whole, (include, now)))
         .collect();
     match view {
-        View::Table(version) => table::of(scope, items, (version, include, now), list_meta(page)),
+        View::Table(version) => table::of(scope, items, (version, include, now), &list_meta(page)),
         View::Metadata(version) => json!({
             "kind": "PartialObjectMetadataList",
             "apiVersion": version.api_version(),
@@ -346,7 +346,7 @@ fn list_tree(
 }
 
 /// A Status that says that all went well.
-pub(crate) fn success(details: Value, code: StatusCode, form: Form) -> Response {
+pub(crate) fn success(details: &Value, code: StatusCode, form: Form) -> Response {
     let value = json!({
         "kind": "Status",
         "apiVersion": "v1",

@@ -50,7 +50,7 @@ pub(crate) fn of(
     scope: &Scope,
     objects: Vec<Value>,
     (version, include, now): (MetaVersion, IncludeObject, Timestamp),
-    metadata: Value,
+    metadata: &Value,
 ) -> Value {
     let columns: Vec<Value> = scope.kind.columns.iter().map(definition).collect();
     let context = Context { now };

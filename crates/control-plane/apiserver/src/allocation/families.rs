@@ -35,9 +35,7 @@ pub(super) fn normalize(service: &mut Value, old: Option<&Value>) {
             let same_list = spec["clusterIPs"] == old["clusterIPs"];
             if ip.is_empty() && !old_ip.is_empty() && same_list {
                 clear(spec, &["clusterIPs"]);
-            } else if !ip.is_empty() && ip != old_ip && same_list {
-                spec["clusterIPs"] = json!([ip]);
-            } else if !ip.is_empty() && !has_list {
+            } else if !ip.is_empty() && (!has_list || (ip != old_ip && same_list)) {
                 spec["clusterIPs"] = json!([ip]);
             }
         }

@@ -19,7 +19,7 @@ use crate::registry::call::Undo;
 /// The allocators of services.
 #[derive(Debug)]
 pub(crate) struct Services {
-    addresses: Arc<Vec<Addresses>>,
+    addresses: Arc<[Addresses]>,
     ports: Arc<Ports>,
 }
 
@@ -34,7 +34,7 @@ impl Services {
     pub(crate) fn new(networks: Vec<Network>, node_ports: (u16, u16)) -> Self {
         let addresses = networks.into_iter().map(Addresses::new).collect();
         Self {
-            addresses: Arc::new(addresses),
+            addresses,
             ports: Arc::new(Ports::new(node_ports)),
         }
     }

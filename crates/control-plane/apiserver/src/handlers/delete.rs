@@ -59,7 +59,7 @@ pub(super) async fn delete(mut inbound: Inbound, scope: Scope) -> Result<Respons
         if !scope.kind.group.is_empty() {
             details["group"] = scope.kind.group.clone().into();
         }
-        response::success(details, code, form)
+        response::success(&details, code, form)
     } else {
         let now = inbound.state.clock.now();
         response::object(&scope, &deleted.entry, form, (code, now, &inbound.query))?
@@ -94,7 +94,7 @@ fn read(body: &bytes::Bytes, encoding: negotiation::Encoding) -> Result<Value, S
             let wrapped =
                 styr_schema::envelope::unwrap(body).map_err(|it| failed(it.to_string()))?;
             shape
-                .decode_protobuf(&wrapped.raw)
+                .decode_protobuf(wrapped.raw)
                 .map_err(|it| failed(it.to_string()))
         }
         negotiation::Encoding::Json => shape

@@ -50,7 +50,7 @@ pub(super) async fn patch(
             };
             let current = from_storage(&scope, old);
             let patched = apply(&scope.kind.shape, &current, (&body, format))?;
-            let (object, problems) = checked(&scope, patched, strictness)?;
+            let (object, problems) = checked(&scope, &patched, strictness)?;
             warnings = problems;
             finish(&inbound, &scope, object)
         })
@@ -65,16 +65,16 @@ pub(super) async fn patch(
 /// What the patch made, typed again, and what strict decoding finds in it.
 fn checked(
     scope: &Scope,
-    patched: Value,
+    patched: &Value,
     strictness: Strictness,
 ) -> Result<(Value, Vec<String>), Status> {
     let shape = &scope.kind.shape;
     let checked = shape
         .check(patched.clone(), strictness)
-        .map_err(|error| status::unpatchable(&patched, &error.to_string()))?;
+        .map_err(|error| status::unpatchable(patched, &error.to_string()))?;
     if strictness == Strictness::Strict && !checked.problems.is_empty() {
         let why = format!("strict decoding error: {}", checked.problems.join(", "));
-        return Err(status::unpatchable(&patched, &why));
+        return Err(status::unpatchable(patched, &why));
     }
     let warns = strictness == Strictness::Warn;
     let problems = if warns { checked.problems } else { Vec::new() };

@@ -90,7 +90,6 @@ async fn load(resources: &Resources) -> Result<Revision, StoreError> {
             end: Bytes::from_static(b"/registry0"),
             at,
             limit: PAGE,
-            ..Range::default()
         };
         let answer = resources.store.range(range).await?;
         at = answer.revision;

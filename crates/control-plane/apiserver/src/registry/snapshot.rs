@@ -15,6 +15,10 @@ type Chunk = Arc<Vec<Arc<Entry>>>;
 /// An immutable view once cloned.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
+    #[expect(
+        clippy::rc_buffer,
+        reason = "a writer who is alone changes it in place"
+    )]
     chunks: Arc<Vec<Chunk>>,
     len: usize,
 }
