@@ -56,7 +56,7 @@ impl View for Fixture {
 }
 
 impl Fixture {
-    fn service(mut self, name: &str, spec: Value) -> Self {
+    fn service(mut self, name: &str, spec: &Value) -> Self {
         let service = json!({ "metadata": { "name": name, "namespace": "default" }, "spec": spec });
         let key = ("default".to_owned(), name.to_owned());
         let service = serde_json::from_value(service).unwrap();
@@ -64,7 +64,7 @@ impl Fixture {
         self
     }
 
-    fn slice(mut self, service: &str, endpoints: Value, ports: Value) -> Self {
+    fn slice(mut self, service: &str, endpoints: &Value, ports: &Value) -> Self {
         let slice = json!({
             "metadata": { "namespace": "default", "labels": { "kubernetes.io/service-name": service } },
             "addressType": "IPv4",
@@ -104,19 +104,22 @@ fn cluster() -> Fixture {
     Fixture::default()
         .service(
             "web",
-            json!({ "clusterIP": "10.96.0.10", "clusterIPs": ["10.96.0.10"], "ports": ports }),
+            &json!({ "clusterIP": "10.96.0.10", "clusterIPs": ["10.96.0.10"], "ports": ports }),
         )
-        .slice("web", endpoints.clone(), target_ports.clone())
-        .service("db", json!({ "clusterIP": "None", "clusterIPs": ["None"] }))
-        .slice("db", endpoints, target_ports)
-        .service("gone", json!({ "clusterIP": "None" }))
+        .slice("web", &endpoints, &target_ports)
+        .service(
+            "db",
+            &json!({ "clusterIP": "None", "clusterIPs": ["None"] }),
+        )
+        .slice("db", &endpoints, &target_ports)
+        .service("gone", &json!({ "clusterIP": "None" }))
         .service(
             "far",
-            json!({ "type": "ExternalName", "externalName": "www.example.com" }),
+            &json!({ "type": "ExternalName", "externalName": "www.example.com" }),
         )
         .service(
             "near",
-            json!({ "type": "ExternalName", "externalName": "web.default.svc.cluster.local" }),
+            &json!({ "type": "ExternalName", "externalName": "web.default.svc.cluster.local" }),
         )
 }
 
