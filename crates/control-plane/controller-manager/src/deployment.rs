@@ -18,7 +18,6 @@ use async_trait::async_trait;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentStatus, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
-use serde_json::json;
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::{Cache, Change, Index, Scope, controller_of};
 
@@ -129,27 +128,17 @@ impl Deployments {
         for set in &plan.sets {
             if let Some(object) = set.to_create() {
                 if let Err(error) = self.create(deployment, set, object, &mut status).await {
-                    self.write_status(deployment, status).await?;
+                    self.write_status(deployment, status, None).await?;
                     return Err(error);
                 }
             } else {
                 self.update(deployment, set).await?;
             }
         }
-        if let Some(revision) = plan.revision {
-            let patch =
-                json!({ "metadata": { "annotations": { revision::ANNOTATION: revision } } });
-            let Key { namespace, name } = Key::of(&**deployment);
-            let patched = self
-                .context
-                .client
-                .merge_patch::<Deployment>(&namespace, &name, &patch);
-            self.deployments.observe_write(patched.await?);
-        }
         for set in &plan.delete {
             self.delete(deployment, set).await?;
         }
-        self.write_status(deployment, status).await
+        self.write_status(deployment, status, plan.revision).await
     }
 
     async fn create(
@@ -228,20 +217,24 @@ impl Deployments {
         }
     }
 
+    /// The revision travels with the status: annotations may be changed there, and this
+    /// controller may write nothing else of a Deployment.
     async fn write_status(
         &self,
         deployment: &Arc<Deployment>,
         status: DeploymentStatus,
+        revision: Option<String>,
     ) -> anyhow::Result<()> {
-        if deployment.status.as_ref() == Some(&status) {
+        if deployment.status.as_ref() == Some(&status) && revision.is_none() {
             return Ok(());
         }
-        // The annotation that was just written may have moved the resource version.
-        let current = self.deployments.get_key(&Key::of(&**deployment));
-        let mut object = Deployment::clone(current.as_ref().unwrap_or(deployment));
+        let mut object = Deployment::clone(deployment);
         object.status = Some(status);
-        let written = self.context.client.replace_status(&object).await?;
-        self.deployments.observe_write(written);
+        if let Some(revision) = revision {
+            let annotations = object.metadata.annotations.get_or_insert_default();
+            annotations.insert(revision::ANNOTATION.to_owned(), revision);
+        }
+        self.context.client.replace_status(&object).await?;
         Ok(())
     }
 }

@@ -15,9 +15,14 @@ mod certificates;
 mod cluster_role_aggregation;
 mod daemon_set;
 mod deployment;
+mod endpoint_slice;
+mod node_ipam;
+mod node_lifecycle;
+mod pod_garbage;
 mod replica_set;
 mod root_certificate;
 mod service_account;
+mod taint_eviction;
 
 pub use accounts::{Clients, OneClient, ServiceAccounts};
 pub use config::Config;

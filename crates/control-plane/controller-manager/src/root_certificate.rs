@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::json;
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::{Cache, Change, Scope};
 
@@ -80,21 +79,11 @@ impl Reconciler for Publisher {
         if is_right && is_described {
             return Ok(Next::Wait);
         }
-        let others = map
-            .data
-            .iter()
-            .flat_map(BTreeMap::keys)
-            .filter(|entry| *entry != ENTRY);
-        let mut data: serde_json::Map<_, _> = others
-            .map(|entry| (entry.clone(), serde_json::Value::Null))
-            .collect();
-        data.insert(ENTRY.to_owned(), json!(self.authority));
-        let patch = json!({
-            "metadata": { "annotations": { DESCRIPTION: DESCRIPTION_TEXT } }, "data": data,
-        });
-        client
-            .merge_patch::<ConfigMap>(&key.name, NAME, &patch)
-            .await?;
+        let mut wanted = self.map(&key.name);
+        wanted.metadata = map.metadata.clone();
+        let annotations = wanted.metadata.annotations.get_or_insert_default();
+        annotations.insert(DESCRIPTION.to_owned(), DESCRIPTION_TEXT.to_owned());
+        client.replace(&wanted).await?;
         Ok(Next::Wait)
     }
 }

@@ -46,10 +46,15 @@ controllers! {
     "clusterrole-aggregation-controller", "clusterrole-aggregation-controller", crate::cluster_role_aggregation::build;
     "daemonset-controller", "daemon-set-controller", crate::daemon_set::build;
     "deployment-controller", "deployment-controller", crate::deployment::build;
+    "endpointslice-controller", "endpointslice-controller", crate::endpoint_slice::build;
+    "node-ipam-controller", "node-controller", crate::node_ipam::build;
+    "node-lifecycle-controller", "node-controller", crate::node_lifecycle::build;
+    "pod-garbage-collector-controller", "pod-garbage-collector", crate::pod_garbage::build;
     "replicaset-controller", "replicaset-controller", crate::replica_set::build;
     "replicationcontroller-controller", "replication-controller", crate::replica_set::build_replication_controller;
     "root-ca-certificate-publisher-controller", "root-ca-cert-publisher", crate::root_certificate::build;
     "serviceaccount-controller", "service-account-controller", crate::service_account::build;
+    "taint-eviction-controller", "node-controller", crate::taint_eviction::build;
 }
 
 /// A name that no release of upstream knows.
