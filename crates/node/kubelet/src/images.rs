@@ -1,0 +1,193 @@
+//! Makes sure that a container's image is there, by its pull policy.
+
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Container, Pod, Secret};
+use styr_base::SharedClock;
+use styr_client::events::EventType;
+use styr_cri::v1;
+
+use crate::back_off::BackOff;
+use crate::events::Events;
+use crate::launch::Failure;
+use crate::launch::security::ImageUser;
+use crate::objects::Objects;
+use crate::pod;
+use crate::runtime::Runtime;
+
+mod credentials;
+
+/// An image that is on the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Present {
+    /// The id that containers are made from.
+    pub(crate) reference: String,
+    pub(crate) user: ImageUser,
+}
+
+/// Why an image is not there, and when to try again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Absent {
+    pub(crate) failure: Failure,
+    pub(crate) retry_at: Option<Timestamp>,
+}
+
+/// The pulls of one pod.
+#[derive(Debug, Default)]
+pub(crate) struct Images {
+    back_off: Mutex<BackOff>,
+    last_error: Mutex<std::collections::HashMap<String, String>>,
+}
+
+/// What pulling needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tools<'a> {
+    pub(crate) runtime: &'a Runtime,
+    pub(crate) clock: &'a SharedClock,
+    pub(crate) events: &'a Events,
+    pub(crate) objects: &'a Objects,
+}
+
+/// A reference without tag and digest means `:latest`.
+pub(crate) fn with_tag(image: &str) -> String {
+    let last = image.rsplit('/').next().unwrap_or(image);
+    if image.contains('@') || last.contains(':') { image.to_owned() } else { format!("{image}:latest") }
+}
+
+fn policy(container: &Container, image: &str) -> String {
+    let given = container.image_pull_policy.clone().filter(|policy| !policy.is_empty());
+    given.unwrap_or_else(|| {
+        let policy = if image.ends_with(":latest") { "Always" } else { "IfNotPresent" };
+        policy.to_owned()
+    })
+}
+
+impl Images {
+    pub(crate) async fn ensure(
+        &self,
+        (pod, container): (&Pod, &Container),
+        sandbox: &v1::PodSandboxConfig,
+        tools: Tools<'_>,
+    ) -> Result<Present, Absent> {
+        let requested = container.image.clone().unwrap_or_default();
+        let image = with_tag(&requested);
+        let tell = |kind, reason: &str, text: String| {
+            tools.events.container((pod, &container.name), kind, reason, text);
+        };
+        let absent = |reason, message: String| Absent {
+            failure: Failure::new(reason, message),
+            retry_at: None,
+        };
+        let invalid = image.chars().any(|c| c.is_whitespace() || c.is_control());
+        if requested.is_empty() || invalid {
+            let text = format!(
+                "Failed to apply default image tag {requested:?}: couldn't parse image name {requested:?}: invalid reference format"
+            );
+            tell(EventType::Warning, "InspectFailed", text.clone());
+            return Err(absent("InvalidImageName", text));
+        }
+        let present = tools.runtime.image(&image).await.map_err(|status| {
+            let text = format!("Failed to inspect image {image:?}: {}", status.message());
+            tell(EventType::Warning, "InspectFailed", text.clone());
+            absent("ImageInspectError", text)
+        })?;
+        let policy = policy(container, &image);
+        match (policy.as_str(), present) {
+            ("IfNotPresent" | "Never", Some(present)) => {
+                let text = format!("Container image {requested:?} already present on machine");
+                tell(EventType::Normal, "Pulled", text);
+                Ok(describe(&present))
+            }
+            ("Never", None) => {
+                let text = format!(
+                    "Container image {requested:?} is not present with pull policy of Never"
+                );
+                tell(EventType::Warning, "ErrImageNeverPull", text.clone());
+                Err(absent("ErrImageNeverPull", text))
+            }
+            _ => self.pull((pod, container), &image, sandbox, tools).await,
+        }
+    }
+
+    async fn pull(
+        &self,
+        (pod, container): (&Pod, &Container),
+        image: &str,
+        sandbox: &v1::PodSandboxConfig,
+        tools: Tools<'_>,
+    ) -> Result<Present, Absent> {
+        let shown = container.image.as_deref().unwrap_or_default();
+        let tell = |kind, reason: &str, text: String| {
+            tools.events.container((pod, &container.name), kind, reason, text);
+        };
+        let now = tools.clock.now();
+        let pending = self.back_off.lock().expect("no holder panics").pending(image, now);
+        if let Some(retry_at) = pending {
+            let mut text = format!("Back-off pulling image {shown:?}");
+            tell(EventType::Normal, "BackOff", text.clone());
+            let errors = self.last_error.lock().expect("no holder panics");
+            if let Some(error) = errors.get(image) {
+                text = format!("{text}: {error}");
+            }
+            let failure = Failure::new("ImagePullBackOff", text);
+            return Err(Absent { failure, retry_at: Some(retry_at) });
+        }
+        tell(EventType::Normal, "Pulling", format!("Pulling image {shown:?}"));
+        let began = tools.clock.monotonic();
+        let secrets = pull_secrets(pod, tools.objects).await;
+        let auth = credentials::find(image, &secrets);
+        match tools.runtime.pull(image, auth, sandbox.clone()).await {
+            Ok(reference) => {
+                let took = format!("{:.3}s", (tools.clock.monotonic() - began).as_secs_f64());
+                let found = tools.runtime.image(&reference).await.ok().flatten();
+                let size = found.as_ref().map_or(0, |image| image.size);
+                tell(
+                    EventType::Normal,
+                    "Pulled",
+                    format!("Successfully pulled image {shown:?} in {took} ({took} including waiting). Image size: {size} bytes."),
+                );
+                self.back_off.lock().expect("no holder panics").reset(image);
+                let unknown = Present { reference, user: ImageUser::default() };
+                Ok(found.map_or(unknown, |image| describe(&image)))
+            }
+            Err(status) => {
+                let text = status.message().to_owned();
+                tell(EventType::Warning, "Failed", format!("Failed to pull image {shown:?}: {text}"));
+                let now = tools.clock.now();
+                self.back_off.lock().expect("no holder panics").next(image, now, now);
+                let mut errors = self.last_error.lock().expect("no holder panics");
+                errors.insert(image.to_owned(), format!("ErrImagePull: {text}"));
+                let reason = match text.split(':').next() {
+                    Some("RegistryUnavailable") => "RegistryUnavailable",
+                    Some("SignatureValidationFailed") => "SignatureValidationFailed",
+                    _ => "ErrImagePull",
+                };
+                Err(Absent { failure: Failure::new(reason, text), retry_at: None })
+            }
+        }
+    }
+}
+
+fn describe(image: &v1::Image) -> Present {
+    Present {
+        reference: image.id.clone(),
+        user: ImageUser {
+            uid: image.uid.as_ref().map(|uid| uid.value),
+            name: image.username.clone(),
+        },
+    }
+}
+
+async fn pull_secrets(pod: &Pod, objects: &Objects) -> Vec<std::sync::Arc<Secret>> {
+    let mut out = Vec::new();
+    for reference in pod::spec(pod).image_pull_secrets.iter().flatten() {
+        match objects.secret(pod::namespace(pod), &reference.name).await {
+            Ok(secret) => out.extend(secret),
+            Err(failure) => {
+                tracing::warn!(secret = reference.name, %failure, "could not read a pull secret");
+            }
+        }
+    }
+    out
+}
