@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +22,10 @@ use crate::wire::{Edns, Message, Name, Question, rcode};
 /// Upstream's numbers: of one try, and of tries.
 const TRY: Duration = Duration::from_secs(2);
 const TRIES_MAX: usize = 3;
+const DEADLINE: Duration = Duration::from_secs(5);
+/// A server that failed so often in a row is down: until it answers again, only one question at a
+/// time waits for it.
+const FAILURES_MAX: u32 = 2;
 /// Upstream's limit on addresses.
 const SERVERS_MAX: usize = 15;
 /// Without `max_concurrent`: a limit there must be.
@@ -37,11 +41,27 @@ enum Policy {
     Sequential,
 }
 
+struct Server {
+    address: SocketAddr,
+    /// Since it answered last.
+    failures: AtomicU32,
+    is_probed: AtomicBool,
+}
+
+/// The one question that waits for a server that is down.
+struct Probe<'a>(&'a Server);
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        self.0.is_probed.store(false, Ordering::Release);
+    }
+}
+
 struct Forward {
     clock: SharedClock,
     from: Vec<Name>,
     except: Vec<Name>,
-    servers: Vec<SocketAddr>,
+    servers: Vec<Server>,
     policy: Policy,
     turn: AtomicUsize,
     permits: Semaphore,
@@ -75,7 +95,7 @@ pub(super) fn set_up(
         clock: Arc::clone(&settings.clock),
         from: zones(directive, std::slice::from_ref(from), block)?,
         except: Vec::new(),
-        servers,
+        servers: servers.into_iter().map(Server::new).collect(),
         policy: Policy::Random,
         turn: AtomicUsize::new(0),
         permits: Semaphore::new(CONCURRENT_MAX),
@@ -176,29 +196,61 @@ impl Plugin for Forward {
             return Ok(request.message.reply(rcode::REFUSED));
         };
         let mut last = "no upstream server is configured".to_owned();
+        let start = self.clock.monotonic();
         for server in self.order() {
-            self.requests.increment(&["forward", &server.to_string()]);
-            let asked = self.ask(request, server);
+            if self.clock.monotonic().saturating_sub(start) + TRY > DEADLINE {
+                break;
+            }
+            let address = server.address;
+            let Some(_probe) = server.admit() else {
+                last = format!("server {address} does not answer");
+                continue;
+            };
+            self.requests.increment(&["forward", &address.to_string()]);
+            let asked = self.ask(request, address);
             let outcome = tokio::select! {
                 outcome = asked => outcome,
                 () = self.clock.sleep(TRY) => Err(format!("no answer within {TRY:?}")),
             };
             match outcome {
                 Ok(mut answer) => {
+                    server.failures.store(0, Ordering::Relaxed);
                     answer.readdress(&request.message);
                     answer.edns = None;
                     return Ok(answer);
                 }
-                Err(reason) => last = format!("server {server}: {reason}"),
+                Err(reason) => {
+                    server.failures.fetch_add(1, Ordering::Relaxed);
+                    last = format!("server {address}: {reason}");
+                }
             }
         }
         Err(Failure(last))
     }
 }
 
+impl Server {
+    fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            failures: AtomicU32::new(0),
+            is_probed: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether a question may wait for this server now.
+    fn admit(&self) -> Option<Option<Probe<'_>>> {
+        if self.failures.load(Ordering::Relaxed) < FAILURES_MAX {
+            return Some(None);
+        }
+        let is_free = !self.is_probed.swap(true, Ordering::AcqRel);
+        is_free.then(|| Some(Probe(self)))
+    }
+}
+
 impl Forward {
     /// The servers to try, each perhaps more than once.
-    fn order(&self) -> Vec<SocketAddr> {
+    fn order(&self) -> Vec<&Server> {
         if self.servers.is_empty() {
             return Vec::new();
         }
@@ -209,7 +261,7 @@ impl Forward {
             Policy::Random => rand::rng().random_range(0..count),
         };
         let turns = self.servers.iter().cycle().skip(start);
-        turns.copied().take(TRIES_MAX).collect()
+        turns.take(TRIES_MAX).collect()
     }
 
     async fn ask(&self, request: &Request, server: SocketAddr) -> Result<Message, String> {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -19,17 +19,28 @@ pub(super) fn program(own: &Path, folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder)
         .with_context(|| format!("could not make folder {}", folder.display()))?;
     let target = folder.join(PLUGIN);
+    let loopback = folder.join(LOOPBACK);
     if !is_same(own, &target) {
+        let is_ours = is_one_file(&target, &loopback);
         replace(own, &target)
             .with_context(|| format!("could not install the plugin {}", target.display()))?;
+        if is_ours {
+            fs::remove_file(&loopback)
+                .with_context(|| format!("could not replace {}", loopback.display()))?;
+        }
     }
-    let loopback = folder.join(LOOPBACK);
     match fs::hard_link(&target, &loopback) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(error).with_context(|| format!("could not install {}", loopback.display()))
         }
         _ => Ok(()),
     }
+}
+
+/// Whether two names lead to one file, which we then made.
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    let number = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
+    number(one).is_ok_and(|first| number(other).is_ok_and(|second| first == second))
 }
 
 fn replace(own: &Path, target: &Path) -> io::Result<()> {

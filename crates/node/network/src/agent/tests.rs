@@ -127,6 +127,14 @@ fn the_plugin_and_its_configuration_are_installed_once() {
         std::fs::read(programs.join("loopback")).unwrap(),
         b"program"
     );
+    std::fs::remove_file(&own).unwrap();
+    std::fs::write(&own, "changed").unwrap();
+    install::program(&own, &programs).unwrap();
+    assert_eq!(std::fs::read(programs.join("styr")).unwrap(), b"changed");
+    assert_eq!(
+        std::fs::read(programs.join("loopback")).unwrap(),
+        b"changed"
+    );
     let text = std::fs::read(folder.path().join("10-styr.conflist")).unwrap();
     let list: serde_json::Value = serde_json::from_slice(&text).unwrap();
     assert_eq!(list["plugins"][0]["podCidr"], "10.244.1.0/24");
