@@ -46,7 +46,7 @@ pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()
 
 /// Serves over TLS until the shutdown.
 pub async fn run(config: Config, deps: Deps) -> anyhow::Result<()> {
-    let tls = tls::server_config(&config)?;
+    let tls = tls::server_config(&config, deps.clock.now())?;
     let address = SocketAddr::new(config.bind_address, config.secure_port);
     let socket = bind(address).await?;
     let server = build(config, deps)?;

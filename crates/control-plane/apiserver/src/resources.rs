@@ -10,7 +10,7 @@ use crate::body::Response;
 use crate::handlers::{self, Scope};
 use crate::inbound::Inbound;
 use crate::request::RequestInfo;
-use crate::{chain, status, subresources};
+use crate::{chain, response, status, subresources};
 
 /// `group/version/plural` to kind.
 fn index() -> &'static HashMap<String, Arc<Kind>> {
@@ -31,7 +31,32 @@ pub(crate) fn kind(group: &str, version: &str, plural: &str) -> Option<&'static 
     index().get(&format!("{group}/{version}/{plural}"))
 }
 
+/// Kinds that upstream advises against, in its words.
+const DEPRECATED: &[(&str, &str)] = &[
+    (
+        "componentstatuses",
+        "v1 ComponentStatus is deprecated in v1.19+",
+    ),
+    (
+        "endpoints",
+        "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    ),
+];
+
+/// Answers a request for a resource.
 pub(crate) async fn answer(inbound: Inbound) -> Result<Response, Status> {
+    let is_core = inbound.info.group.is_empty();
+    let advice = DEPRECATED
+        .iter()
+        .find(|(plural, _)| is_core && *plural == inbound.info.resource);
+    let answer = route(inbound).await?;
+    Ok(match advice {
+        Some((_, text)) => response::with_warnings(answer, &[(*text).to_owned()]),
+        None => answer,
+    })
+}
+
+async fn route(inbound: Inbound) -> Result<Response, Status> {
     let info = &inbound.info;
     let Some(kind) = kind(&info.group, &info.version, &info.resource) else {
         return nowhere(&info.group);

@@ -1,54 +1,66 @@
-//! The server's certificate, and whose certificates clients may show.
+//! The server's certificate: the one that was given, or one of its own.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use jiff::Timestamp;
+use rustls::ServerConfig;
+use styr_pki::tls::{self, ClientCertificates};
+use styr_pki::authority::self_signed;
+use styr_pki::{KeyPair, Profile};
 
 use crate::config::Config;
 
-/// TLS as the configuration says.
-pub(super) fn server_config(config: &Config) -> anyhow::Result<Arc<ServerConfig>> {
-    let (Some(certificate), Some(key)) = (&config.tls_cert_file, &config.tls_private_key_file)
-    else {
-        anyhow::bail!("--tls-cert-file and --tls-private-key-file must be specified");
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?;
-    let mut roots = RootCertStore::empty();
-    let authorities = [&config.client_ca_file, &config.requestheader.client_ca_file];
-    for path in authorities.into_iter().flatten() {
-        for certificate in certificates(path)? {
-            roots.add(certificate).with_context(|| format!("could not use {}", path.display()))?;
+/// The files of a certificate that the server has made itself, as upstream names them.
+const CERTIFICATE: &str = "apiserver.crt";
+const KEY: &str = "apiserver.key";
+
+/// TLS as the configuration says. Clients are asked for a certificate, and only authentication
+/// judges it: whoever shows a bad one gets an answer.
+pub(super) fn server_config(config: &Config, now: Timestamp) -> anyhow::Result<Arc<ServerConfig>> {
+    let pair = match (&config.tls_cert_file, &config.tls_private_key_file) {
+        (Some(certificate), Some(key)) => {
+            KeyPair { certificate_pem: read(certificate)?, key_pem: read(key)? }
         }
-    }
-    let builder = if roots.is_empty() {
-        builder.with_no_client_auth()
-    } else {
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-            .allow_unauthenticated()
-            .build()?;
-        builder.with_client_cert_verifier(verifier)
+        (None, None) => own_pair(config, now)?,
+        _ => anyhow::bail!("--tls-cert-file and --tls-private-key-file belong together"),
     };
-    let text = fs::read(key).with_context(|| format!("could not read {}", key.display()))?;
-    let key = PrivateKeyDer::from_pem_slice(&text)
-        .with_context(|| format!("could not read the key {}", key.display()))?;
-    let mut tls = builder
-        .with_single_cert(certificates(certificate)?, key)
-        .with_context(|| format!("could not use {} and its key", certificate.display()))?;
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(tls))
+    Ok(tls::server_config(&pair, ClientCertificates::Requested)?)
 }
 
-fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let text = fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
-    CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<_, _>>()
-        .with_context(|| format!("could not read the certificates of {}", path.display()))
+/// A certificate for this machine's names, kept in `--cert-dir`.
+fn own_pair(config: &Config, now: Timestamp) -> anyhow::Result<KeyPair> {
+    let (certificate, key) = (config.cert_dir.join(CERTIFICATE), config.cert_dir.join(KEY));
+    if certificate.exists() && key.exists() {
+        return Ok(KeyPair { certificate_pem: read(&certificate)?, key_pem: read(&key)? });
+    }
+    let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+    let mut addresses = vec![config.bind_address];
+    addresses.extend(config.advertise_address);
+    let pair = self_signed(&Profile::server("kube-apiserver", &names, &addresses), now)?;
+    fs::create_dir_all(&config.cert_dir)
+        .with_context(|| format!("could not make {}", config.cert_dir.display()))?;
+    write(&certificate, &pair.certificate_pem)?;
+    write(&key, &pair.key_pem)?;
+    Ok(pair)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))
+}
+
+/// Only for this user: one of the two is a key.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("could not write {}", path.display()))?;
+    file.write_all(text.as_bytes()).with_context(|| format!("could not write {}", path.display()))
 }

@@ -94,11 +94,7 @@ fn check_spec(kind: &Kind, review: &Value, names_user: bool) -> Result<(), Statu
     }
     if !has("resourceAttributes") && !has("nonResourceAttributes") {
         let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
-        problems.push(FieldError::invalid(
-            "spec.resourceAttributes",
-            Value::Null,
-            detail,
-        ));
+        problems.push(FieldError::invalid("spec", Value::Null, detail));
     }
     let is_nobody = spec["user"].as_str().unwrap_or("").is_empty()
         && spec["groups"].as_array().is_none_or(Vec::is_empty);
@@ -109,7 +105,8 @@ fn check_spec(kind: &Kind, review: &Value, names_user: bool) -> Result<(), Statu
     if problems.is_empty() {
         return Ok(());
     }
-    Err(crate::status::invalid(kind, "", problems))
+    // Upstream does not name the kind.
+    Err(Status::invalid((kind.group.as_str(), ""), "", problems))
 }
 
 fn subject_of(review: &Value) -> Arc<User> {
