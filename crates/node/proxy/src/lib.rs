@@ -12,6 +12,7 @@ mod conntrack;
 mod contribution;
 mod endpoints;
 mod health;
+mod reach;
 mod rules;
 mod ruleset;
 mod service;

@@ -4,7 +4,7 @@
 //! counted; where they want different data, the service that came first has its way.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use styr_client::Key;
 use styr_kernel::nftables::{Batch, Element, Table, field, slot};
@@ -47,6 +47,15 @@ impl Ruleset {
     pub(crate) fn affinities(&self) -> BTreeSet<u32> {
         let sticky = self.services.values().flat_map(|one| one.sticky.values());
         sticky.copied().collect()
+    }
+
+    /// The cluster addresses of all services.
+    pub(crate) fn cluster_ips(&self) -> BTreeSet<Ipv4Addr> {
+        let first = (Shared::ClusterIps, Vec::new());
+        let keys = self.shared.range(first..).map(|(id, _)| id);
+        keys.take_while(|(shared, _)| *shared == Shared::ClusterIps)
+            .filter_map(|(_, key)| Some(Ipv4Addr::from(<[u8; 4]>::try_from(&key[..]).ok()?)))
+            .collect()
     }
 
     /// Replaces what a service adds, and writes down what that changes.
@@ -163,6 +172,12 @@ impl Difference {
     /// Whether there is nothing to tell the kernel.
     pub(crate) fn is_empty(&self) -> bool {
         self.deleted.is_empty() && self.added.is_empty()
+    }
+
+    /// Whether a cluster address comes or goes.
+    pub(crate) fn changes_addresses(&self) -> bool {
+        let name = Shared::ClusterIps.name();
+        self.deleted.contains_key(&name) || self.added.contains_key(&name)
     }
 
     fn slots(&mut self, view: &View, before: &Slots, after: &Slots) {

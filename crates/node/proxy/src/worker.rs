@@ -16,6 +16,7 @@ use styr_kernel::nftables::{Batch, Element, Nftables, Table};
 use crate::conntrack::{self, Suspects};
 use crate::contribution::{Contribution, contribute};
 use crate::endpoints::{Place, choose};
+use crate::reach::Reach;
 use crate::rules::{Frame, affinity_name};
 use crate::ruleset::{Difference, Ruleset, endpoint_data};
 use crate::service;
@@ -35,6 +36,7 @@ pub(crate) struct Worker {
     table: Table,
     nftables: Nftables,
     conntrack: Conntrack,
+    reach: Reach,
     frame: Frame,
     place: Place,
     ruleset: Ruleset,
@@ -63,6 +65,7 @@ impl Worker {
             table: Table::ipv4(TABLE),
             nftables: Nftables::open()?,
             conntrack: Conntrack::open()?,
+            reach: Reach::open()?,
             frame,
             place,
             ruleset: Ruleset::default(),
@@ -116,7 +119,13 @@ impl Worker {
             self.nftables.commit(batch)?;
             self.forget_clients(&difference)?;
         }
-        self.needs_whole = false;
+        let is_first = std::mem::take(&mut self.needs_whole);
+        if is_first || difference.changes_addresses() {
+            let outcome = self.reach.update(&self.ruleset.cluster_ips());
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "the node itself may not reach services");
+            }
+        }
         let suspects = std::mem::take(&mut self.suspects);
         match conntrack::clean(&mut self.conntrack, &suspects) {
             Ok(0) => {}

@@ -3,6 +3,7 @@ use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
+use styr_kernel::netlink::{Family, Netlink};
 use styr_kernel::netns::NetNs;
 
 use super::*;
@@ -340,6 +341,26 @@ fn endpoints_that_end_serve_only_if_no_other_does() {
         cluster.answers(from, "10.96.0.10:80"),
         set_of(&["b1 10.244.1.2"])
     );
+}
+
+#[test]
+fn a_node_without_default_route_reaches_services() {
+    let Some(mut cluster) = Cluster::new() else {
+        return;
+    };
+    let mut netlink = cluster.bed.nodes[0]
+        .run(|| Netlink::open().unwrap())
+        .unwrap();
+    let routes = |netlink: &mut Netlink| netlink.routes(Family::V4).unwrap();
+    let before = routes(&mut netlink);
+    let default = before.iter().find(|route| route.destination.prefix == 0);
+    netlink.delete_route(default.unwrap()).unwrap();
+    cluster.set(&json!({}), &everywhere());
+    let answers = cluster.answers(&cluster.bed.nodes[0], "10.96.0.10:80");
+    assert_eq!(answers.len(), 3, "{answers:?}");
+    cluster.fixture = Fixture::default();
+    cluster.update();
+    assert_eq!(routes(&mut netlink).len(), before.len() - 1);
 }
 
 #[test]
