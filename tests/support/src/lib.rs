@@ -1,1 +1,3 @@
-//! styr-test-support: see `ARCHITECTURE.md`.
+//! What tests share: where the real components are.
+
+pub mod oracle;
