@@ -9,6 +9,7 @@ mod kind;
 pub mod metadata;
 pub mod openapi;
 mod rules;
+mod selector;
 mod table;
 pub mod tree;
 

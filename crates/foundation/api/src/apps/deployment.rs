@@ -1,8 +1,10 @@
 //! Deployment: <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/>.
 
 use serde_json::{Value, json};
-use styr_meta::object;
+use styr_meta::field::Path;
+use styr_meta::{FieldError, object};
 
+use super::workload;
 use crate::core::pod_template;
 use crate::rules::{Context, Rules};
 use crate::{cells, tree};
@@ -24,6 +26,43 @@ impl Rules for Deployment {
         }
     }
 
+    fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
+        let (spec, path) = (tree::at(object, "spec"), Path::root("spec"));
+        let mut errors = Vec::new();
+        workload::count(spec, &path, "replicas", &mut errors);
+        workload::selector_and_template(spec, &path, "deployment", &mut errors);
+        strategy(
+            tree::at(spec, "strategy"),
+            &path.child("strategy"),
+            &mut errors,
+        );
+        for field in [
+            "minReadySeconds",
+            "revisionHistoryLimit",
+            "progressDeadlineSeconds",
+        ] {
+            workload::count(spec, &path, field, &mut errors);
+        }
+        let deadline = tree::at(spec, "progressDeadlineSeconds").as_i64();
+        if let Some(seconds) = deadline
+            && seconds <= tree::number(spec, "minReadySeconds")
+        {
+            let at = path.child("progressDeadlineSeconds");
+            errors.push(FieldError::invalid(
+                at,
+                seconds,
+                "must be greater than minReadySeconds",
+            ));
+        }
+        errors
+    }
+
+    fn validate_update(&self, object: &Value, old: &Value, cx: &Context) -> Vec<FieldError> {
+        let mut errors = self.validate(object, cx);
+        workload::immutable(object, old, "selector", &mut errors);
+        errors
+    }
+
     fn prepare_status_update(&self, object: &mut Value, old: &Value, _cx: &Context) {
         keep_labels(object, old);
     }
@@ -40,6 +79,36 @@ impl Rules for Deployment {
             _ => return None,
         };
         Some(cell)
+    }
+}
+
+fn strategy(strategy: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let rolling = tree::at(strategy, "rollingUpdate");
+    let at = path.child("rollingUpdate");
+    match tree::text(strategy, "type") {
+        "Recreate" if !rolling.is_null() => {
+            let text = "may not be specified when strategy `type` is 'Recreate'";
+            errors.push(FieldError::forbidden(at, text));
+        }
+        "Recreate" => {}
+        "RollingUpdate" => {
+            let (unavailable, surge) = (
+                tree::at(rolling, "maxUnavailable"),
+                tree::at(rolling, "maxSurge"),
+            );
+            workload::share(unavailable, &at.child("maxUnavailable"), errors);
+            workload::share(surge, &at.child("maxSurge"), errors);
+            if workload::is_nothing(unavailable) && workload::is_nothing(surge) {
+                let text = "may not be 0 when `maxSurge` is 0";
+                let at = at.child("maxUnavailable");
+                errors.push(FieldError::invalid(at, unavailable.clone(), text));
+            }
+            workload::at_most_all(unavailable, &at.child("maxUnavailable"), errors);
+        }
+        _ => {
+            let known = ["Recreate", "RollingUpdate"];
+            errors.push(FieldError::not_supported(path, strategy.clone(), &known));
+        }
     }
 }
 

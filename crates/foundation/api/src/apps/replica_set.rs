@@ -1,7 +1,10 @@
 //! `ReplicaSet`: <https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/>.
 
 use serde_json::{Value, json};
+use styr_meta::FieldError;
+use styr_meta::field::Path;
 
+use super::workload;
 use crate::core::pod_template;
 use crate::rules::{Context, Rules};
 use crate::{cells, tree};
@@ -13,6 +16,46 @@ impl Rules for ReplicaSet {
         if let Some(template) = object["spec"].get_mut("template") {
             pod_template::default(template);
         }
+    }
+
+    fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
+        let (spec, path) = (tree::at(object, "spec"), Path::root("spec"));
+        let mut errors = Vec::new();
+        workload::count(spec, &path, "replicas", &mut errors);
+        workload::count(spec, &path, "minReadySeconds", &mut errors);
+        workload::selector_and_template(spec, &path, "replicaset", &mut errors);
+        errors
+    }
+
+    fn validate_update(&self, object: &Value, old: &Value, cx: &Context) -> Vec<FieldError> {
+        let mut errors = self.validate(object, cx);
+        workload::immutable(object, old, "selector", &mut errors);
+        errors
+    }
+
+    fn validate_status_update(
+        &self,
+        object: &Value,
+        _old: &Value,
+        _cx: &Context,
+    ) -> Vec<FieldError> {
+        let (status, path) = (tree::at(object, "status"), Path::root("status"));
+        let mut errors = Vec::new();
+        let total = tree::number(status, "replicas");
+        for field in [
+            "replicas",
+            "fullyLabeledReplicas",
+            "readyReplicas",
+            "availableReplicas",
+        ] {
+            workload::count(status, &path, field, &mut errors);
+            let number = tree::number(status, field);
+            if number > total {
+                let text = "cannot be greater than status.replicas";
+                errors.push(FieldError::invalid(path.child(field), number, text));
+            }
+        }
+        errors
     }
 
     fn selectable(&self, object: &Value, field: &str) -> Option<String> {

@@ -1,8 +1,11 @@
 //! `StatefulSet`: <https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/>.
 
 use serde_json::{Value, json};
+use styr_meta::field::Path;
+use styr_meta::{FieldError, names};
 
 use super::deployment::ready;
+use super::workload;
 use crate::core::pod_template;
 use crate::rules::{Context, Rules};
 use crate::{cells, tree};
@@ -28,6 +31,42 @@ impl Rules for StatefulSet {
         }
     }
 
+    fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
+        let (spec, path) = (tree::at(object, "spec"), Path::root("spec"));
+        let mut errors = Vec::new();
+        policies(spec, &path, &mut errors);
+        for field in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
+            workload::count(spec, &path, field, &mut errors);
+        }
+        let service = tree::text(spec, "serviceName");
+        if !service.is_empty() {
+            for text in names::dns1123_label(service) {
+                errors.push(FieldError::invalid(
+                    path.child("serviceName"),
+                    service,
+                    text,
+                ));
+            }
+        }
+        let spec = with_claims(spec);
+        workload::selector_and_template(&spec, &path, "statefulset", &mut errors);
+        errors
+    }
+
+    fn validate_update(&self, object: &Value, old: &Value, cx: &Context) -> Vec<FieldError> {
+        let mut errors = self.validate(object, cx);
+        let fields = [
+            "selector",
+            "volumeClaimTemplates",
+            "serviceName",
+            "podManagementPolicy",
+        ];
+        for field in fields {
+            workload::immutable(object, old, field, &mut errors);
+        }
+        errors
+    }
+
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {
         let template = &object["spec"]["template"]["spec"];
         match column {
@@ -37,4 +76,66 @@ impl Rules for StatefulSet {
             _ => None,
         }
     }
+}
+
+fn policies(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let policy = tree::text(spec, "podManagementPolicy");
+    if !matches!(policy, "OrderedReady" | "Parallel") {
+        let at = path.child("podManagementPolicy");
+        errors.push(FieldError::invalid(
+            at,
+            policy,
+            "must be 'OrderedReady' or 'Parallel'",
+        ));
+    }
+    let strategy = tree::at(spec, "updateStrategy");
+    let rolling = tree::at(strategy, "rollingUpdate");
+    let at = path.child("updateStrategy");
+    match tree::text(strategy, "type") {
+        "" => errors.push(FieldError::required(at, "")),
+        "RollingUpdate" => {
+            let at = at.child("rollingUpdate");
+            workload::count(rolling, &at, "partition", errors);
+            workload::share(
+                tree::at(rolling, "maxUnavailable"),
+                &at.child("maxUnavailable"),
+                errors,
+            );
+        }
+        "OnDelete" if !rolling.is_null() => {
+            let text = "only allowed for updateStrategy 'RollingUpdate'";
+            errors.push(FieldError::invalid(
+                at.child("rollingUpdate"),
+                rolling.clone(),
+                text,
+            ));
+        }
+        "OnDelete" => {}
+        _ => {
+            let text = "must be 'RollingUpdate' or 'OnDelete'";
+            errors.push(FieldError::invalid(at, strategy.clone(), text));
+        }
+    }
+}
+
+/// The spec as its pods will be: every template of a claim is a volume.
+fn with_claims(spec: &Value) -> Value {
+    let mut spec = spec.clone();
+    let names: Vec<String> = tree::items(&spec, "volumeClaimTemplates")
+        .iter()
+        .map(|claim| styr_meta::object::name(claim).to_owned())
+        .collect();
+    if names.is_empty() {
+        return spec;
+    }
+    let own = tree::items(&spec, "template.spec.volumes").to_vec();
+    let own = own
+        .into_iter()
+        .filter(|it| !names.iter().any(|name| name == tree::text(it, "name")));
+    let claims = names
+        .iter()
+        .map(|name| json!({"name": name, "persistentVolumeClaim": {"claimName": name}}));
+    let all: Vec<Value> = claims.chain(own).collect();
+    spec["template"]["spec"]["volumes"] = all.into();
+    spec
 }

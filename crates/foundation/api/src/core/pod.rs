@@ -3,9 +3,10 @@
 mod columns;
 mod default;
 mod qos;
+mod validate;
 
 use serde_json::{Value, json};
-use styr_meta::object;
+use styr_meta::{FieldError, object};
 
 use crate::rules::{Context, Graceful, Rules};
 use crate::tree;
@@ -41,6 +42,14 @@ impl Rules for Pod {
             }
         }
         keep_observed_generations(status, had);
+    }
+
+    fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
+        validate::create(object)
+    }
+
+    fn validate_update(&self, object: &Value, old: &Value, _cx: &Context) -> Vec<FieldError> {
+        validate::update(object, old)
     }
 
     fn selectable(&self, object: &Value, field: &str) -> Option<String> {

@@ -1,6 +1,17 @@
 //! What pods and the templates of pods have in common.
 
+mod affinity;
+mod container;
+mod env;
 mod image;
+mod mount;
+pub(crate) mod probe;
+mod projected;
+pub(crate) mod resources;
+mod scheduling;
+mod security;
+pub(crate) mod validate;
+mod volume;
 
 use serde_json::{Value, json};
 

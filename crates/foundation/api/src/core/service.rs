@@ -1,8 +1,11 @@
 //! Service: <https://kubernetes.io/docs/concepts/services-networking/service/>.
 
-use serde_json::{Value, json};
+mod validate;
 
-use crate::rules::{Context, Rules};
+use serde_json::{Value, json};
+use styr_meta::FieldError;
+
+use crate::rules::{Context, NameRule, Rules};
 use crate::{cells, tree};
 
 pub(crate) struct Service;
@@ -44,6 +47,18 @@ impl Rules for Service {
 
     fn allow_create_on_update(&self) -> bool {
         true
+    }
+
+    fn name_rule(&self) -> NameRule {
+        NameRule::Label
+    }
+
+    fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
+        validate::check(object)
+    }
+
+    fn validate_update(&self, object: &Value, old: &Value, _cx: &Context) -> Vec<FieldError> {
+        validate::update(object, old)
     }
 
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {
