@@ -16,6 +16,8 @@ mod cluster_role_aggregation;
 mod daemon_set;
 mod deployment;
 mod endpoint_slice;
+mod garbage_collector;
+mod namespace;
 mod node_ipam;
 mod node_lifecycle;
 mod pod_garbage;

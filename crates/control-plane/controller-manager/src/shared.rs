@@ -1,6 +1,7 @@
 //! What several controllers have in common.
 
 pub(crate) mod conditions;
+pub(crate) mod discovery;
 pub(crate) mod hash;
 pub(crate) mod nodes;
 pub(crate) mod ownership;

@@ -47,6 +47,8 @@ controllers! {
     "daemonset-controller", "daemon-set-controller", crate::daemon_set::build;
     "deployment-controller", "deployment-controller", crate::deployment::build;
     "endpointslice-controller", "endpointslice-controller", crate::endpoint_slice::build;
+    "garbage-collector-controller", "generic-garbage-collector", crate::garbage_collector::build;
+    "namespace-controller", "namespace-controller", crate::namespace::build;
     "node-ipam-controller", "node-controller", crate::node_ipam::build;
     "node-lifecycle-controller", "node-controller", crate::node_lifecycle::build;
     "pod-garbage-collector-controller", "pod-garbage-collector", crate::pod_garbage::build;

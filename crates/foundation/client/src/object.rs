@@ -88,6 +88,7 @@ pub fn controller_of(metadata: &ObjectMeta) -> Option<&OwnerReference> {
 }
 
 /// An object of any kind, without all but its metadata: `PartialObjectMetadata` of `meta.k8s.io/v1`.
+/// In caches it has no annotations either.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Metadata {

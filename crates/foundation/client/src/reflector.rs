@@ -318,9 +318,14 @@ impl<K: Object> Reflector<K> {
     }
 }
 
-/// Nobody reads who wrote which field; it is often half of an object.
+/// Nobody reads who wrote which field; it is often half of an object. Of an object that is known by
+/// its metadata only, annotations are the other half.
 fn trim<K: Object>(mut object: K) -> Arc<K> {
-    object.metadata_mut().managed_fields = None;
+    let metadata = object.metadata_mut();
+    metadata.managed_fields = None;
+    if K::KIND == <crate::Metadata as k8s_openapi::Resource>::KIND {
+        metadata.annotations = None;
+    }
     Arc::new(object)
 }
 
