@@ -15,6 +15,7 @@ mod secret;
 mod service;
 mod service_account;
 mod template_only;
+mod volume_claim;
 
 use crate::rules::Rules;
 

@@ -66,8 +66,6 @@ pub(crate) enum Node {
 pub(crate) struct Struct {
     pub(crate) name: Text,
     pub(crate) gvk: Text,
-    /// Not part of the published OpenAPI.
-    pub(crate) hidden: bool,
     /// Server-side apply owns it as a whole.
     pub(crate) atomic: bool,
     /// In Go's order, inline structs as one field.

@@ -30,7 +30,6 @@ pub(crate) fn read() -> Schema {
                 let mut it = Struct {
                     name: Text::Borrowed(name),
                     gvk: Text::Borrowed(columns.next().unwrap_or_default()),
-                    hidden: marks.contains('h'),
                     atomic: marks.contains('a'),
                     ..Struct::default()
                 };

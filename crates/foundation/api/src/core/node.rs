@@ -1,7 +1,8 @@
 //! Node: <https://kubernetes.io/docs/concepts/architecture/nodes/>.
 
 use serde_json::{Value, json};
-use styr_meta::object;
+use styr_meta::field::Path;
+use styr_meta::{FieldError, names, object};
 
 use crate::rules::{Context, Rules};
 use crate::{cells, tree};
@@ -25,6 +26,49 @@ impl Rules for Node {
     /// A kubelet registers its node with everything it knows about it.
     fn takes_status_on_create(&self) -> bool {
         true
+    }
+
+    fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
+        let mut errors = taints(object);
+        for (index, range) in tree::items(object, "spec.podCIDRs").iter().enumerate() {
+            let range = range.as_str().unwrap_or_default();
+            if !is_range(range) {
+                let text = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+                let path = Path::root("spec").child("podCIDRs").index(index);
+                errors.push(FieldError::invalid(path, range, text));
+            }
+        }
+        errors
+    }
+
+    fn validate_update(&self, object: &Value, old: &Value, _cx: &Context) -> Vec<FieldError> {
+        let mut errors = taints(object);
+        let spec = Path::root("spec");
+        let (new, had) = (
+            tree::items(object, "spec.podCIDRs"),
+            tree::items(old, "spec.podCIDRs"),
+        );
+        if !had.is_empty() && new != had {
+            let text = "node updates may not change podCIDR except from \"\" to valid";
+            errors.push(FieldError::forbidden(spec.child("podCIDRs"), text));
+        }
+        let (new, had) = (
+            tree::text(object, "spec.providerID"),
+            tree::text(old, "spec.providerID"),
+        );
+        if !had.is_empty() && new != had {
+            let text = if new.is_empty() {
+                "field cannot be cleared once set"
+            } else {
+                "field cannot be modified once set"
+            };
+            errors.push(FieldError::invalid(
+                spec.child("providerID"),
+                Value::Null,
+                text,
+            ));
+        }
+        errors
     }
 
     fn selectable(&self, object: &Value, field: &str) -> Option<String> {
@@ -60,6 +104,59 @@ impl Rules for Node {
         };
         Some(cell)
     }
+}
+
+fn is_range(text: &str) -> bool {
+    let Some((ip, bits)) = text.split_once('/') else {
+        return false;
+    };
+    let bits: u8 = match bits.parse() {
+        Ok(bits) => bits,
+        Err(_) => return false,
+    };
+    match ip.parse::<std::net::IpAddr>() {
+        Ok(ip) => bits <= if ip.is_ipv4() { 32 } else { 128 },
+        Err(_) => false,
+    }
+}
+
+fn taints(object: &Value) -> Vec<FieldError> {
+    const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+    let path = Path::root("metadata").child("taints");
+    let mut errors = Vec::new();
+    let mut seen = Vec::new();
+    for (index, taint) in tree::items(object, "spec.taints").iter().enumerate() {
+        let at = path.index(index);
+        let text = |field: &str| tree::text(taint, field);
+        let (key, value, effect) = (text("key"), text("value"), text("effect"));
+        for text in names::qualified_name(key) {
+            errors.push(FieldError::invalid(at.child("key"), key, text));
+        }
+        let wrong = names::label_value(value);
+        if !wrong.is_empty() {
+            errors.push(FieldError::invalid(
+                at.child("value"),
+                value,
+                wrong.join(";"),
+            ));
+        }
+        if effect.is_empty() {
+            errors.push(FieldError::required(at.child("effect"), ""));
+        } else if !EFFECTS.contains(&effect) {
+            errors.push(FieldError::not_supported(
+                at.child("effect"),
+                effect,
+                &EFFECTS,
+            ));
+        }
+        if seen.contains(&(key, effect)) {
+            let mut error = FieldError::duplicate(&at, taint.clone());
+            "taints must be unique by key and effect pair".clone_into(&mut error.detail);
+            errors.push(error);
+        }
+        seen.push((key, effect));
+    }
+    errors
 }
 
 fn status(object: &Value) -> String {

@@ -1,12 +1,41 @@
 //! `PersistentVolume`: <https://kubernetes.io/docs/concepts/storage/persistent-volumes/>.
 
 use serde_json::{Value, json};
-use styr_meta::object;
+use styr_meta::field::Path;
+use styr_meta::{FieldError, names, object};
 
+use super::pod_template::node_selector;
+use super::volume_claim;
 use crate::rules::{Context, Rules};
 use crate::tree;
 
 pub(crate) struct PersistentVolume;
+
+const POLICIES: [&str; 3] = ["Delete", "Recycle", "Retain"];
+const SOURCES: [&str; 22] = [
+    "awsElasticBlockStore",
+    "azureDisk",
+    "azureFile",
+    "cephfs",
+    "cinder",
+    "csi",
+    "fc",
+    "flexVolume",
+    "flocker",
+    "gcePersistentDisk",
+    "glusterfs",
+    "hostPath",
+    "iscsi",
+    "local",
+    "nfs",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "quobyte",
+    "rbd",
+    "scaleIO",
+    "storageos",
+    "vsphereVolume",
+];
 
 /// The class of a volume was once said in an annotation.
 pub(super) const CLASS: &str = "volume.beta.kubernetes.io/storage-class";
@@ -26,6 +55,86 @@ impl Rules for PersistentVolume {
                 object["status"]["lastPhaseTransitionTime"] = now.into();
             }
         }
+    }
+
+    fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
+        let (spec, path) = (tree::at(object, "spec"), Path::root("spec"));
+        let mut errors = Vec::new();
+        volume_claim::access_modes(spec, &path, "", &mut errors);
+        capacity(
+            tree::at(spec, "capacity"),
+            &path.child("capacity"),
+            &mut errors,
+        );
+        let policy = tree::text(spec, "persistentVolumeReclaimPolicy");
+        if !policy.is_empty() && !POLICIES.contains(&policy) {
+            let at = path.child("persistentVolumeReclaimPolicy");
+            errors.push(FieldError::not_supported(at, policy, &POLICIES));
+        }
+        let affinity = tree::at(spec, "nodeAffinity");
+        if !affinity.is_null() {
+            match tree::at(affinity, "required") {
+                Value::Null => {
+                    let text = "must specify required node constraints";
+                    errors.push(FieldError::required(
+                        path.child("nodeAffinity.required"),
+                        text,
+                    ));
+                }
+                required => {
+                    node_selector(required, &path.child("nodeAffinity.required"), &mut errors);
+                }
+            }
+        }
+        source(spec, &path, &mut errors);
+        let class = tree::text(spec, "storageClassName");
+        if !class.is_empty() {
+            for text in names::dns1123_subdomain(class) {
+                errors.push(FieldError::invalid(
+                    path.child("storageClassName"),
+                    class,
+                    text,
+                ));
+            }
+        }
+        volume_claim::volume_mode(spec, &path, &mut errors);
+        errors
+    }
+
+    fn validate_update(&self, object: &Value, old: &Value, cx: &Context) -> Vec<FieldError> {
+        let mut errors = self.validate(object, cx);
+        let path = Path::root("spec");
+        for kind in SOURCES {
+            let (new, had) = (
+                tree::at(&object["spec"], kind),
+                tree::at(&old["spec"], kind),
+            );
+            if !tree::same(new, had) {
+                let text = "spec.persistentvolumesource is immutable after creation";
+                errors.push(FieldError::forbidden(
+                    path.child("persistentvolumesource"),
+                    text,
+                ));
+                break;
+            }
+        }
+        let (mode, had) = (
+            tree::at(object, "spec.volumeMode"),
+            tree::at(old, "spec.volumeMode"),
+        );
+        if !tree::same(mode, had) {
+            let at = path.child("volumeMode");
+            errors.push(FieldError::invalid(at, mode.clone(), "field is immutable"));
+        }
+        let (new, had) = (
+            tree::at(object, "spec.nodeAffinity"),
+            tree::at(old, "spec.nodeAffinity"),
+        );
+        if !had.is_null() && !tree::same(new, had) {
+            let at = path.child("nodeAffinity");
+            errors.push(FieldError::invalid(at, new.clone(), "field is immutable"));
+        }
+        errors
     }
 
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {
@@ -81,4 +190,41 @@ pub(super) fn access_modes(modes: &Value) -> String {
         .iter()
         .filter(|(name, _)| modes.iter().any(|mode| mode == name));
     named.map(|(_, short)| *short).collect::<Vec<_>>().join(",")
+}
+
+fn capacity(capacity: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let amounts = capacity.as_object();
+    let count = amounts.map_or(0, serde_json::Map::len);
+    if count == 0 {
+        errors.push(FieldError::required(path, ""));
+    }
+    if tree::at(capacity, "storage").is_null() || count > 1 {
+        errors.push(FieldError::not_supported(
+            path,
+            capacity.clone(),
+            &["storage"],
+        ));
+    }
+    for (name, amount) in amounts.into_iter().flatten() {
+        volume_claim::positive(amount, &path.key(name), errors);
+    }
+}
+
+/// Exactly one kind of volume.
+fn source(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let mut found = SOURCES
+        .iter()
+        .filter(|kind| !tree::at(spec, kind).is_null());
+    match found.next() {
+        None => errors.push(FieldError::required(path, "must specify a volume type")),
+        Some(&"local") if tree::at(spec, "nodeAffinity").is_null() => {
+            let text = "Local volume requires node affinity";
+            errors.push(FieldError::required(path.child("nodeAffinity"), text));
+        }
+        Some(_) => {}
+    }
+    for kind in found {
+        let text = "may not specify more than 1 volume type";
+        errors.push(FieldError::forbidden(path.child(kind), text));
+    }
 }

@@ -13,6 +13,7 @@ mod security;
 pub(crate) mod validate;
 mod volume;
 
+pub(crate) use affinity::node_selector;
 use serde_json::{Value, json};
 
 use crate::tree;
