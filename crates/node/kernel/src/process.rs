@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 
 use rustix::process::{Pid, Signal};
+use rustix::thread::UnshareFlags;
 
 pub mod capabilities;
 pub mod signals;
@@ -242,6 +243,17 @@ pub fn set_limit(name: &str, soft: u64, hard: u64) -> io::Result<()> {
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// Moves this process into new namespaces. Not for descriptors, which threads share.
+#[expect(
+    unsafe_code,
+    reason = "rustix marks unshare as unsafe for its file table flag"
+)]
+pub fn unshare(namespaces: UnshareFlags) -> io::Result<()> {
+    let namespaces = namespaces & !UnshareFlags::FILES;
+    // SAFETY: the table of descriptors is not unshared.
+    Ok(unsafe { rustix::thread::unshare_unsafe(namespaces) }?)
 }
 
 /// The null device.
