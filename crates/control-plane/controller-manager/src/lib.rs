@@ -11,6 +11,7 @@ mod operate;
 mod shared;
 mod table;
 
+mod bootstrap;
 mod certificates;
 mod cluster_role_aggregation;
 mod daemon_set;
@@ -20,6 +21,7 @@ mod garbage_collector;
 mod namespace;
 mod node_ipam;
 mod node_lifecycle;
+mod persistent_volume;
 mod pod_garbage;
 mod replica_set;
 mod root_certificate;

@@ -40,6 +40,7 @@ macro_rules! controllers {
 }
 
 controllers! {
+    "bootstrap-signer-controller", "bootstrap-signer", crate::bootstrap::sign::build;
     "certificatesigningrequest-approving-controller", "certificate-controller", crate::certificates::approve::build;
     "certificatesigningrequest-cleaner-controller", "certificate-controller", crate::certificates::clean::build;
     "certificatesigningrequest-signing-controller", "certificate-controller", crate::certificates::sign::build;
@@ -51,12 +52,16 @@ controllers! {
     "namespace-controller", "namespace-controller", crate::namespace::build;
     "node-ipam-controller", "node-controller", crate::node_ipam::build;
     "node-lifecycle-controller", "node-controller", crate::node_lifecycle::build;
+    "persistentvolume-binder-controller", "persistent-volume-binder", crate::persistent_volume::bind::build;
+    "persistentvolume-protection-controller", "pv-protection-controller", crate::persistent_volume::protect::build_volumes;
+    "persistentvolumeclaim-protection-controller", "pvc-protection-controller", crate::persistent_volume::protect::build_claims;
     "pod-garbage-collector-controller", "pod-garbage-collector", crate::pod_garbage::build;
     "replicaset-controller", "replicaset-controller", crate::replica_set::build;
     "replicationcontroller-controller", "replication-controller", crate::replica_set::build_replication_controller;
     "root-ca-certificate-publisher-controller", "root-ca-cert-publisher", crate::root_certificate::build;
     "serviceaccount-controller", "service-account-controller", crate::service_account::build;
     "taint-eviction-controller", "node-controller", crate::taint_eviction::build;
+    "token-cleaner-controller", "token-cleaner", crate::bootstrap::clean::build;
 }
 
 /// A name that no release of upstream knows.

@@ -109,6 +109,22 @@ impl Client {
         self.patch_path(&path, Patch::Strategic, patch).await
     }
 
+    /// Reads an object whole, merges `patch` into it here, and writes it back: for callers that may
+    /// update but not patch. A conflict if it changed in between, or is not the one `patch` names.
+    pub async fn merge_update<K: Object>(
+        &self,
+        (namespace, name): (&str, &str),
+        subresource: &str,
+        patch: &Value,
+    ) -> Result<K, Error> {
+        let address = Address::of::<K>();
+        let path = address.object(namespace, name, "");
+        let mut tree: Value = self.send(Method::GET, &path, None).await?;
+        merge(&mut tree, patch);
+        let path = address.object(namespace, name, subresource);
+        self.send(Method::PUT, &path, Some(body(&tree))).await
+    }
+
     /// Patches whatever is at a path.
     pub async fn patch_path<T: DeserializeOwned>(
         &self,
@@ -221,4 +237,23 @@ impl Client {
 /// Kubernetes objects always serialise: their maps have string keys.
 fn body(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("maps with string keys")
+}
+
+/// RFC 7386.
+fn merge(tree: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        tree.clone_from(patch);
+        return;
+    };
+    if !tree.is_object() {
+        *tree = json!({});
+    }
+    let fields = tree.as_object_mut().expect("made one above");
+    for (name, value) in patch {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            merge(fields.entry(name).or_insert(Value::Null), value);
+        }
+    }
 }

@@ -128,6 +128,14 @@ impl<K: Object> Store<K> {
     pub(crate) fn apply(&self, object: Arc<K>) {
         let key = Key::of(&*object);
         let mut inner = self.write();
+        // What a write answered may be ahead of the watch; time does not go back for readers.
+        if inner
+            .objects
+            .get(&key)
+            .is_some_and(|known| is_older(&*object, known))
+        {
+            return;
+        }
         inner.apply(key, object);
     }
 
@@ -162,6 +170,19 @@ impl<K: Object> Store<K> {
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Inner<K>> {
         self.inner.write().expect("no holder of this lock panics")
     }
+}
+
+/// Whether `object` is an earlier state of `known`.
+fn is_older<K: Object>(object: &K, known: &K) -> bool {
+    let number = |object: &K| {
+        let version = object.metadata().resource_version.as_deref();
+        version.and_then(|version| version.parse::<u64>().ok())
+    };
+    let is_same = object.metadata().uid == known.metadata().uid;
+    is_same
+        && number(object)
+            .zip(number(known))
+            .is_some_and(|(new, old)| new < old)
 }
 
 impl<K: Object> Inner<K> {
