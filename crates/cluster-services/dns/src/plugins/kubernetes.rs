@@ -87,9 +87,7 @@ fn own_address() -> Option<IpAddr> {
 #[async_trait]
 impl Plugin for Kubernetes {
     async fn answer(&self, request: &Request, next: Next<'_>) -> Outcome {
-        let zones = self.options.zones.iter();
-        let own = zones.filter(|zone| request.name.is_within(zone));
-        let Some(zone) = own.max_by_key(|zone| zone.depth()) else {
+        let Some(zone) = self.zone_of(request) else {
             return next.answer(request).await;
         };
         if !self.view.is_ready() {
@@ -100,20 +98,32 @@ impl Plugin for Kubernetes {
         }
         let mut answer = request.message.reply(rcode::NO_ERROR);
         answer.set_authoritative();
-        if !self.fill(&mut answer, request, zone, next).await? {
+        let is_soa = request.question.kind == kind::SOA;
+        let is_found = self.fill(&mut answer, request, &zone, next).await?;
+        // Upstream says of every name in the zone that its SOA is that of the zone.
+        if !is_found && !is_soa {
             if self.options.falls_through(&request.name) {
                 return next.answer(request).await;
             }
             answer.code = rcode::NAME_ERROR;
         }
         if answer.answers.is_empty() {
-            answer.authorities.push(self.soa(zone));
+            answer.authorities.push(self.soa(&zone));
         }
         Ok(answer)
     }
 }
 
 impl Kubernetes {
+    /// The zone of ours that the question is about, in the client's spelling.
+    fn zone_of(&self, request: &Request) -> Option<Name> {
+        let zones = self.options.zones.iter();
+        let own = zones.filter(|zone| request.name.is_within(zone));
+        let depth = own.map(Name::depth).max()?;
+        let asked = &request.question.name;
+        Name::from_labels(asked.labels().skip(asked.depth() - depth))
+    }
+
     /// Puts records into the answer; whether the name exists.
     async fn fill(
         &self,
@@ -122,18 +132,20 @@ impl Kubernetes {
         zone: &Name,
         next: Next<'_>,
     ) -> Result<bool, Failure> {
-        let labels = request.name.below(zone).expect("the zone was chosen so");
+        let lowercase = zone.to_lowercase();
+        let labels = request
+            .name
+            .below(&lowercase)
+            .expect("the zone was chosen so");
         let ttl = self.options.ttl;
-        if reverse::is_zone(zone) {
+        if reverse::is_zone(&lowercase) && !labels.is_empty() {
             return Ok(self.fill_reverse(answer, request));
         }
         let owner = request.question.name.clone();
         match labels[..] {
             [] => self.fill_apex(answer, request, zone),
-            ["dns-version"] => {
-                if request.question.kind == kind::TXT {
-                    answer.answers.push(Record::txt(owner, ttl, "1.1.0"));
-                }
+            ["dns-version"] if request.question.kind == kind::TXT => {
+                answer.answers.push(Record::txt(owner, ttl, "1.1.0"));
             }
             ["ns", "dns"] => {
                 let addresses = self.own_addresses();
@@ -208,15 +220,19 @@ impl Kubernetes {
         let Some(ip) = reverse::address(&request.name) else {
             return false;
         };
-        let names = reverse::names(&*self.view, &self.options, ip);
-        if request.question.kind == kind::PTR {
-            let owner = &request.question.name;
-            let record = |name: &Name| {
-                Record::pointer(owner.clone(), kind::PTR, self.options.ttl, name.clone())
-            };
-            answer.answers.extend(names.iter().map(record));
+        // Other records of an address are somebody else's.
+        if request.question.kind != kind::PTR {
+            return false;
         }
-        !names.is_empty()
+        let names = reverse::names(&*self.view, &self.options, ip);
+        let owner = &request.question.name;
+        let ttl = self.options.ttl;
+        let is_found = !names.is_empty();
+        let records = names.into_iter();
+        answer
+            .answers
+            .extend(records.map(|name| Record::pointer(owner.clone(), kind::PTR, ttl, name)));
+        is_found
     }
 
     fn fill_targets(&self, answer: &mut Message, request: &Request, targets: &[Target]) {
@@ -228,11 +244,13 @@ impl Kubernetes {
             push_addresses(&mut answer.answers, owner, request.question.kind, ttl, &ips);
             return;
         }
+        let targets: Vec<&Target> = targets.iter().filter(|target| target.port != 0).collect();
         let pairs: BTreeSet<(&Name, u16)> = targets
             .iter()
             .map(|target| (&target.name, target.port))
             .collect();
-        let count = u16::try_from(pairs.len()).unwrap_or(u16::MAX);
+        // Upstream counts a port once for each protocol.
+        let count = u16::try_from(targets.len()).unwrap_or(u16::MAX);
         let weight = 100_u16.checked_div(count).unwrap_or(0);
         for (name, port) in pairs {
             let record = Record::srv(owner.clone(), ttl, (weight, port), name.clone());
@@ -252,12 +270,19 @@ impl Kubernetes {
         let owner = request.question.name.clone();
         let ttl = self.options.ttl;
         let alias = Record::pointer(owner, kind::CNAME, ttl, target.clone());
-        answer.answers.push(alias);
-        if !matches!(request.question.kind, kind::A | kind::AAAA) {
-            return;
+        match request.question.kind {
+            kind::A | kind::AAAA => {}
+            kind::CNAME => return answer.answers.push(alias),
+            _ => return,
         }
-        let outcome = self.resolve(request.about(target), next, ALIASES_MAX).await;
-        answer.answers.extend(outcome);
+        let request = request.about(target);
+        let is_own = self.zone_of(&request).is_some();
+        let outcome = self.resolve(request, next, ALIASES_MAX).await;
+        // An alias to nothing of ours is left out, as upstream does.
+        if !outcome.is_empty() || !is_own {
+            answer.answers.push(alias);
+            answer.answers.extend(outcome);
+        }
     }
 
     /// Resolves the target of an alias, here or further down the chain.

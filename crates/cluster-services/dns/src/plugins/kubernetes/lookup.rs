@@ -106,9 +106,11 @@ fn find_service(
     };
     if spec.type_.as_deref() == Some("ExternalName") {
         let target = spec.external_name.as_deref().unwrap_or_default();
-        let is_plain = wanted.endpoint.is_none() && wanted.port.is_none();
+        // Upstream takes an address for no name at all.
+        let is_name = !target.is_empty() && target.parse::<IpAddr>().is_err();
+        let is_plain = is_name && wanted.endpoint.is_none() && wanted.port.is_none();
         return match target.parse() {
-            Ok(name) if is_plain && !target.is_empty() => Found::Alias(name),
+            Ok(name) if is_plain => Found::Alias(name),
             _ => Found::Nothing,
         };
     }
