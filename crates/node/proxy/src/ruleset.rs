@@ -152,8 +152,11 @@ impl Ruleset {
             }
         }
         let none = Slots::default();
-        for contribution in self.services.values() {
-            for (view, slots) in &contribution.views {
+        let mut seen = BTreeSet::new();
+        let views = self.services.values().flat_map(|one| &one.views);
+        for (view, slots) in views {
+            // Two services with one address must not keep all others from working.
+            if seen.insert(view) {
                 all.slots(view, &none, slots);
             }
         }

@@ -389,6 +389,24 @@ fn a_service_that_goes_leaves_nothing_behind() {
 }
 
 #[test]
+fn two_services_with_one_address_do_not_stop_the_others() {
+    let Some(mut cluster) = Cluster::new() else {
+        return;
+    };
+    cluster.set(&json!({}), &everywhere());
+    let twin = Key::new("default", "twin");
+    let service = Arc::clone(&cluster.fixture.services[&key()]);
+    cluster.fixture.services.insert(twin.clone(), service);
+    let slices = Arc::clone(&cluster.fixture.slices[&key()]);
+    cluster.fixture.slices.insert(twin.clone(), slices);
+    let worker = &mut cluster.workers[0];
+    let _ = worker.update(&cluster.fixture, &[twin].into());
+    worker.update(&cluster.fixture, &BTreeSet::new()).unwrap();
+    let answers = cluster.answers(&cluster.bed.nodes[0], "10.96.0.10:80");
+    assert_eq!(answers.len(), 3, "{answers:?}");
+}
+
+#[test]
 fn a_thousand_services_change_one_by_one() {
     if !is_root() {
         return;
