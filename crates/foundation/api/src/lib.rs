@@ -7,6 +7,7 @@ pub mod cells;
 mod common;
 mod kind;
 pub mod metadata;
+mod numbers;
 pub mod openapi;
 mod rules;
 mod selector;

@@ -98,6 +98,14 @@ pub fn copy(object: &mut Value, from: &Value, name: &str) {
     }
 }
 
+/// Copies what is at a path to a member of a member, if it is there.
+pub fn copy_at(object: &mut Value, path: &str, (outer, name): (&str, &str)) {
+    let value = at(object, path).clone();
+    if !value.is_null() {
+        object_mut(object, outer)[name] = value;
+    }
+}
+
 /// Whether two trees mean the same: null and empty lists are as good as absent.
 pub fn same(a: &Value, b: &Value) -> bool {
     let is_nothing = |value: &Value| match value {

@@ -7,7 +7,7 @@ use styr_meta::{FieldError, object};
 use super::workload;
 use crate::core::pod_template;
 use crate::rules::{Context, Rules};
-use crate::{cells, tree};
+use crate::{cells, numbers, tree};
 
 pub(crate) struct DaemonSet;
 
@@ -50,13 +50,13 @@ impl Rules for DaemonSet {
         let (spec, path) = (tree::at(object, "spec"), Path::root("spec"));
         let mut errors = Vec::new();
         workload::selector_and_template(spec, &path, "daemonset", &mut errors);
-        workload::count(spec, &path, "minReadySeconds", &mut errors);
+        numbers::count(spec, &path, "minReadySeconds", &mut errors);
         strategy(
             tree::at(spec, "updateStrategy"),
             &path.child("updateStrategy"),
             &mut errors,
         );
-        workload::count(spec, &path, "revisionHistoryLimit", &mut errors);
+        numbers::count(spec, &path, "revisionHistoryLimit", &mut errors);
         errors
     }
 
@@ -94,12 +94,12 @@ fn strategy(strategy: &Value, path: &Path, errors: &mut Vec<FieldError>) {
         "RollingUpdate" => {
             let both = ["maxUnavailable", "maxSurge"];
             for field in both {
-                workload::share(tree::at(rolling, field), &at.child(field), errors);
+                numbers::share(tree::at(rolling, field), &at.child(field), errors);
             }
             for field in both {
-                workload::at_most_all(tree::at(rolling, field), &at.child(field), errors);
+                numbers::at_most_all(tree::at(rolling, field), &at.child(field), errors);
             }
-            match both.map(|field| workload::is_nothing(tree::at(rolling, field))) {
+            match both.map(|field| numbers::is_nothing(tree::at(rolling, field))) {
                 [false, false] => {
                     let text = "may not be set when maxUnavailable is non-zero";
                     let value = tree::at(rolling, "maxSurge").clone();

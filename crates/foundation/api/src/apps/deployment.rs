@@ -7,7 +7,7 @@ use styr_meta::{FieldError, object};
 use super::workload;
 use crate::core::pod_template;
 use crate::rules::{Context, Rules};
-use crate::{cells, tree};
+use crate::{cells, numbers, tree};
 
 pub(crate) struct Deployment;
 
@@ -29,7 +29,7 @@ impl Rules for Deployment {
     fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
         let (spec, path) = (tree::at(object, "spec"), Path::root("spec"));
         let mut errors = Vec::new();
-        workload::count(spec, &path, "replicas", &mut errors);
+        numbers::count(spec, &path, "replicas", &mut errors);
         workload::selector_and_template(spec, &path, "deployment", &mut errors);
         strategy(
             tree::at(spec, "strategy"),
@@ -41,7 +41,7 @@ impl Rules for Deployment {
             "revisionHistoryLimit",
             "progressDeadlineSeconds",
         ] {
-            workload::count(spec, &path, field, &mut errors);
+            numbers::count(spec, &path, field, &mut errors);
         }
         let deadline = tree::at(spec, "progressDeadlineSeconds").as_i64();
         if let Some(seconds) = deadline
@@ -96,14 +96,14 @@ fn strategy(strategy: &Value, path: &Path, errors: &mut Vec<FieldError>) {
                 tree::at(rolling, "maxUnavailable"),
                 tree::at(rolling, "maxSurge"),
             );
-            workload::share(unavailable, &at.child("maxUnavailable"), errors);
-            workload::share(surge, &at.child("maxSurge"), errors);
-            if workload::is_nothing(unavailable) && workload::is_nothing(surge) {
+            numbers::share(unavailable, &at.child("maxUnavailable"), errors);
+            numbers::share(surge, &at.child("maxSurge"), errors);
+            if numbers::is_nothing(unavailable) && numbers::is_nothing(surge) {
                 let text = "may not be 0 when `maxSurge` is 0";
                 let at = at.child("maxUnavailable");
                 errors.push(FieldError::invalid(at, unavailable.clone(), text));
             }
-            workload::at_most_all(unavailable, &at.child("maxUnavailable"), errors);
+            numbers::at_most_all(unavailable, &at.child("maxUnavailable"), errors);
         }
         _ => {
             let known = ["Recreate", "RollingUpdate"];

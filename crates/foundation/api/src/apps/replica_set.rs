@@ -7,7 +7,7 @@ use styr_meta::field::Path;
 use super::workload;
 use crate::core::pod_template;
 use crate::rules::{Context, Rules};
-use crate::{cells, tree};
+use crate::{cells, numbers, tree};
 
 pub(crate) struct ReplicaSet;
 
@@ -21,8 +21,8 @@ impl Rules for ReplicaSet {
     fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
         let (spec, path) = (tree::at(object, "spec"), Path::root("spec"));
         let mut errors = Vec::new();
-        workload::count(spec, &path, "replicas", &mut errors);
-        workload::count(spec, &path, "minReadySeconds", &mut errors);
+        numbers::count(spec, &path, "replicas", &mut errors);
+        numbers::count(spec, &path, "minReadySeconds", &mut errors);
         workload::selector_and_template(spec, &path, "replicaset", &mut errors);
         errors
     }
@@ -48,7 +48,7 @@ impl Rules for ReplicaSet {
             "readyReplicas",
             "availableReplicas",
         ] {
-            workload::count(status, &path, field, &mut errors);
+            numbers::count(status, &path, field, &mut errors);
             let number = tree::number(status, field);
             if number > total {
                 let text = "cannot be greater than status.replicas";

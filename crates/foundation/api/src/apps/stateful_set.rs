@@ -8,7 +8,7 @@ use super::deployment::ready;
 use super::workload;
 use crate::core::pod_template;
 use crate::rules::{Context, Rules};
-use crate::{cells, tree};
+use crate::{cells, numbers, tree};
 
 pub(crate) struct StatefulSet;
 
@@ -36,7 +36,7 @@ impl Rules for StatefulSet {
         let mut errors = Vec::new();
         policies(spec, &path, &mut errors);
         for field in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
-            workload::count(spec, &path, field, &mut errors);
+            numbers::count(spec, &path, field, &mut errors);
         }
         let service = tree::text(spec, "serviceName");
         if !service.is_empty() {
@@ -95,8 +95,8 @@ fn policies(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
         "" => errors.push(FieldError::required(at, "")),
         "RollingUpdate" => {
             let at = at.child("rollingUpdate");
-            workload::count(rolling, &at, "partition", errors);
-            workload::share(
+            numbers::count(rolling, &at, "partition", errors);
+            numbers::share(
                 tree::at(rolling, "maxUnavailable"),
                 &at.child("maxUnavailable"),
                 errors,

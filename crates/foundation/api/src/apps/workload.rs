@@ -1,21 +1,11 @@
-//! Rules that the kinds of this group share: selector and template, counts, shares of replicas.
+//! Rules that the kinds of this group share: selector and template, and what may not change.
 
 use serde_json::Value;
 use styr_meta::field::Path;
-use styr_meta::{FieldError, IntOrString, labels, names};
+use styr_meta::{FieldError, labels};
 
 use crate::core::pod_template::validate;
 use crate::{selector, tree};
-
-/// A count that may not be negative, if it is there.
-pub(super) fn count(spec: &Value, path: &Path, field: &str, errors: &mut Vec<FieldError>) {
-    if let Some(number) = tree::at(spec, field).as_i64()
-        && number < 0
-    {
-        let text = "must be greater than or equal to 0";
-        errors.push(FieldError::invalid(path.child(field), number, text));
-    }
-}
 
 /// A selector that selects something, and a template that it selects.
 pub(super) fn selector_and_template(
@@ -53,7 +43,7 @@ pub(super) fn selector_and_template(
         return;
     };
     let map = tree::at(template, "metadata.labels");
-    if !parsed.is_everything() && !found.is_null() && !parsed.matches(map.as_object()) {
+    if !parsed.is_everything() && !parsed.matches(map.as_object()) {
         let text = "`selector` does not match template `labels`";
         errors.push(FieldError::invalid(
             at.child("metadata.labels"),
@@ -92,47 +82,5 @@ pub(super) fn immutable(new: &Value, old: &Value, field: &str, errors: &mut Vec<
             value.clone(),
             "field is immutable",
         ));
-    }
-}
-
-/// A number or a share of all, not negative.
-pub(super) fn share(value: &Value, path: &Path, errors: &mut Vec<FieldError>) {
-    match IntOrString::from_value(value) {
-        Some(IntOrString::String(text)) => {
-            for wrong in names::percent(&text) {
-                errors.push(FieldError::invalid(path, text.as_str(), wrong));
-            }
-        }
-        Some(IntOrString::Int(number)) if number < 0 => {
-            let text = "must be greater than or equal to 0";
-            errors.push(FieldError::invalid(path, number, text));
-        }
-        _ => {}
-    }
-}
-
-/// A share of no more than everything.
-pub(super) fn at_most_all(value: &Value, path: &Path, errors: &mut Vec<FieldError>) {
-    let percent = value
-        .as_str()
-        .and_then(|text| text.strip_suffix('%')?.parse::<i64>().ok());
-    if percent.is_some_and(|percent| percent > 100) {
-        errors.push(FieldError::invalid(
-            path,
-            value.clone(),
-            "must not be greater than 100%",
-        ));
-    }
-}
-
-/// Whether a number or share is nothing.
-pub(super) fn is_nothing(value: &Value) -> bool {
-    match IntOrString::from_value(value) {
-        Some(IntOrString::Int(number)) => number == 0,
-        Some(IntOrString::String(text)) => text
-            .strip_suffix('%')
-            .and_then(|text| text.parse::<i64>().ok())
-            .is_none_or(|it| it == 0),
-        None => true,
     }
 }

@@ -3,6 +3,8 @@
 pub(crate) mod v1;
 
 use serde_json::{Value, json};
+use styr_meta::field::Path;
+use styr_meta::{FieldError, GroupVersion, names};
 
 use crate::rules::{Context, Rules};
 use crate::tree;
@@ -42,6 +44,37 @@ impl Rules for HorizontalPodAutoscaler {
                 tree::set_default(rules, field, value.clone());
             }
         }
+    }
+
+    fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
+        let (spec, path) = (tree::at(object, "spec"), Path::root("spec"));
+        let mut errors = Vec::new();
+        let min = tree::at(spec, "minReplicas").as_i64();
+        let max = tree::number(spec, "maxReplicas");
+        let at = path.child("maxReplicas");
+        if let Some(min) = min.filter(|min| *min < 0) {
+            let text = "must be greater than or equal to 0";
+            errors.push(FieldError::invalid(path.child("minReplicas"), min, text));
+        }
+        if max == 0 {
+            errors.push(FieldError::required(&at, ""));
+        } else if max < 0 {
+            errors.push(FieldError::invalid(
+                &at,
+                max,
+                "must be greater than or equal to 1",
+            ));
+        }
+        if min.is_some_and(|min| max < min) {
+            let text = "must be greater than or equal to `minReplicas`";
+            errors.push(FieldError::invalid(&at, max, text));
+        }
+        target_reference(
+            tree::at(spec, "scaleTargetRef"),
+            &path.child("scaleTargetRef"),
+            &mut errors,
+        );
+        errors
     }
 
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {
@@ -139,5 +172,23 @@ fn target(spec: &Value, status: &Value) -> String {
             None => format!("{}/{}", seen("value"), tree::text(wanted, "value")),
         },
         _ => "<unknown type>".to_owned(),
+    }
+}
+
+fn target_reference(reference: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    for field in ["kind", "name"] {
+        match tree::text(reference, field) {
+            "" => errors.push(FieldError::required(path.child(field), "")),
+            name => {
+                for text in names::path_segment(name) {
+                    errors.push(FieldError::invalid(path.child(field), name, text));
+                }
+            }
+        }
+    }
+    let version = tree::text(reference, "apiVersion");
+    if GroupVersion::parse(version).is_none() {
+        let text = format!("unexpected GroupVersion string: {version}");
+        errors.push(FieldError::invalid(path.child("apiVersion"), version, text));
     }
 }

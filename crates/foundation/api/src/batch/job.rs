@@ -1,7 +1,9 @@
 //! Job: <https://kubernetes.io/docs/concepts/workloads/controllers/job/>.
 
+pub(super) mod validate;
+
 use serde_json::{Map, Value, json};
-use styr_meta::object;
+use styr_meta::{FieldError, object};
 
 use crate::core::pod_template;
 use crate::rules::{Context, Rules};
@@ -37,6 +39,24 @@ impl Rules for Job {
         if !tree::is_true(object, "spec.manualSelector") {
             select_by_uid(object);
         }
+        if tree::at(object, "metadata.labels")
+            .as_object()
+            .is_none_or(Map::is_empty)
+        {
+            tree::copy_at(
+                object,
+                "spec.template.metadata.labels",
+                ("metadata", "labels"),
+            );
+        }
+    }
+
+    fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
+        validate::create(object)
+    }
+
+    fn validate_update(&self, object: &Value, old: &Value, _cx: &Context) -> Vec<FieldError> {
+        validate::update(object, old)
     }
 
     fn selectable(&self, object: &Value, field: &str) -> Option<String> {

@@ -82,7 +82,11 @@ fn check(subset: &Value, path: &Path, errors: &mut Vec<FieldError>) {
             let at = path.child(list).index(index);
             let ip = tree::text(address, "ip");
             let text = match ip.parse::<IpAddr>() {
-                Err(_) => "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+                Err(_) => {
+                    let text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+                    errors.push(FieldError::invalid(at.child("ip"), ip, text));
+                    "must be a valid IP address"
+                }
                 Ok(ip) if ip.is_unspecified() => "may not be unspecified (0.0.0.0 or ::)",
                 Ok(ip) if ip.is_loopback() => {
                     "may not be in the loopback range (127.0.0.0/8, ::1/128)"

@@ -1,7 +1,7 @@
 //! Event, in its old and its new form; the old one is stored.
 
 use serde_json::{Value, json};
-use styr_meta::{FieldError, object};
+use styr_meta::{FieldError, names, object};
 
 use crate::rules::{Context, Rules};
 use crate::{cells, tree};
@@ -11,6 +11,9 @@ pub(crate) struct Event;
 
 /// `events.k8s.io/v1`.
 pub(crate) struct NewEvent;
+
+/// As long may the message of a new event be.
+const NOTE_MAX: usize = 1024;
 
 /// Fields that have another name in the new form: (old, new).
 const RENAMED: &[(&str, &str)] = &[
@@ -29,6 +32,9 @@ impl Rules for Event {
     }
 
     fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
+        if !tree::at(object, "eventTime").is_null() {
+            return validate_new(object);
+        }
         let namespace = object::namespace(object);
         let involved = tree::text(object, "involvedObject.namespace");
         let matches = if involved.is_empty() {
@@ -94,6 +100,39 @@ impl Rules for NewEvent {
     fn from_storage(&self, object: &mut Value) {
         rename(object, RENAMED.iter().copied());
     }
+}
+
+/// Events with a time to the microsecond say who reports them, and what was done.
+fn validate_new(object: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let namespace = object::namespace(object);
+    if tree::text(object, "involvedObject.namespace").is_empty()
+        && !matches!(namespace, "default" | "kube-system")
+    {
+        let text = "does not match event.namespace";
+        errors.push(FieldError::invalid("involvedObject.namespace", "", text));
+    }
+    let controller = tree::text(object, "reportingComponent");
+    if controller.is_empty() {
+        errors.push(FieldError::required("reportingComponent", ""));
+    }
+    for text in names::qualified_name(controller) {
+        errors.push(FieldError::invalid("reportingComponent", controller, text));
+    }
+    for (field, max) in [("reportingInstance", 128), ("action", 128), ("reason", 128)] {
+        let length = tree::text(object, field).len();
+        if length == 0 {
+            errors.push(FieldError::required(field, ""));
+        } else if length > max {
+            let text = format!("can have at most {max} characters");
+            errors.push(FieldError::invalid(field, "", text));
+        }
+    }
+    if tree::text(object, "message").len() > NOTE_MAX {
+        let text = format!("can have at most {NOTE_MAX} characters");
+        errors.push(FieldError::invalid("message", "", text));
+    }
+    errors
 }
 
 fn rename<'a>(object: &mut Value, names: impl Iterator<Item = (&'a str, &'a str)>) {

@@ -14,6 +14,7 @@ const ROLE: &str = "kubernetes.io/role";
 
 impl Rules for Node {
     fn default(&self, object: &mut Value) {
+        default_ranges(object);
         let Some(status) = object.get_mut("status") else {
             return;
         };
@@ -103,6 +104,27 @@ impl Rules for Node {
             _ => return None,
         };
         Some(cell)
+    }
+}
+
+/// The one range and the list of ranges agree.
+fn default_ranges(object: &mut Value) {
+    let Some(spec) = object.get_mut("spec") else {
+        return;
+    };
+    let one = tree::text(spec, "podCIDR").to_owned();
+    let first = tree::items(spec, "podCIDRs")
+        .first()
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+    match first {
+        _ if one.is_empty() => {
+            if let Some(first) = first {
+                spec["podCIDR"] = first.into();
+            }
+        }
+        Some(first) if first == one => {}
+        _ => spec["podCIDRs"] = json!([one]),
     }
 }
 

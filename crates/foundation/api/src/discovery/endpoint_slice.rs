@@ -120,7 +120,7 @@ fn endpoints(all: &[Value], kind: &str) -> Vec<FieldError> {
         let at = path.index(index).child("addresses");
         let addresses = tree::items(endpoint, "addresses");
         if addresses.is_empty() {
-            errors.push(FieldError::required(&at, "must contain at least 1 address"));
+            errors.push(FieldError::required(&at, ""));
         } else if addresses.len() > ADDRESSES_MAX {
             errors.push(FieldError::too_many(&at, addresses.len(), ADDRESSES_MAX));
         }

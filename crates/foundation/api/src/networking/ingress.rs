@@ -1,6 +1,9 @@
 //! Ingress: <https://kubernetes.io/docs/concepts/services-networking/ingress/>.
 
+mod validate;
+
 use serde_json::{Value, json};
+use styr_meta::FieldError;
 
 use crate::rules::{Context, Rules};
 use crate::{cells, tree};
@@ -10,6 +13,10 @@ pub(crate) struct Ingress;
 const HOSTS_MAX: usize = 3;
 
 impl Rules for Ingress {
+    fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
+        validate::check(object)
+    }
+
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {
         let cell = match column {
             "Class" => cells::or_none(tree::text(object, "spec.ingressClassName")),

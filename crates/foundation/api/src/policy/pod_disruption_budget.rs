@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use styr_meta::FieldError;
+use styr_meta::field::Path;
 
 use crate::rules::{Context, Rules};
-use crate::tree;
+use crate::{numbers, selector, tree};
 
 pub(crate) struct PodDisruptionBudget;
 
@@ -15,14 +16,33 @@ impl Rules for PodDisruptionBudget {
 
     fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
         let spec = tree::at(object, "spec");
+        let mut errors = Vec::new();
         let both = ["minAvailable", "maxUnavailable"]
             .iter()
             .all(|field| !tree::at(spec, field).is_null());
         if both {
             let text = "minAvailable and maxUnavailable cannot be both set";
-            return vec![FieldError::invalid("spec", spec.clone(), text)];
+            errors.push(FieldError::invalid("spec", spec.clone(), text));
         }
-        Vec::new()
+        let path = Path::root("spec");
+        for field in ["minAvailable", "maxUnavailable"] {
+            let value = tree::at(spec, field);
+            if !value.is_null() {
+                numbers::share(value, &path.child(field), &mut errors);
+                numbers::at_most_all(value, &path.child(field), &mut errors);
+            }
+        }
+        errors.extend(selector::check(
+            tree::at(spec, "selector"),
+            &path.child("selector"),
+        ));
+        let policy = tree::text(spec, "unhealthyPodEvictionPolicy");
+        let policies = ["AlwaysAllow", "IfHealthyBudget"];
+        if !policy.is_empty() && !policies.contains(&policy) {
+            let at = path.child("unhealthyPodEvictionPolicy");
+            errors.push(FieldError::not_supported(at, policy, &policies));
+        }
+        errors
     }
 
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {

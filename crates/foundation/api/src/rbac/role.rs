@@ -35,8 +35,7 @@ impl Role {
         let mut errors = Vec::new();
         let has = |field: &str| !tree::items(rule, field).is_empty();
         if !has("verbs") {
-            let text = "verbs must contain at least one value";
-            errors.push(FieldError::required(path.child("verbs"), text));
+            errors.push(FieldError::required(path.child("verbs"), ""));
         }
         if has("nonResourceURLs") {
             let urls = tree::at(rule, "nonResourceURLs").clone();

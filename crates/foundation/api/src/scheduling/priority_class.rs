@@ -29,8 +29,7 @@ impl Rules for PriorityClass {
         let known = SYSTEM.contains(&(name, value));
         if name.starts_with(SYSTEM_PREFIX) && !known {
             let text = format!(
-                "priority class names with '{SYSTEM_PREFIX}' prefix are reserved for system use only. error: {}",
-                "the name is not among the system priority classes"
+                "priority class names with '{SYSTEM_PREFIX}' prefix are reserved for system use only. error: {name} is not a known system priority class"
             );
             errors.push(FieldError::forbidden(
                 Path::root("metadata").child("name"),

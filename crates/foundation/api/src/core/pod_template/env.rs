@@ -25,6 +25,25 @@ const FIELDS: [&str; 9] = [
     "status.podIP",
     "status.podIPs",
 ];
+/// Fields that can be named at all.
+const LABELS: [&str; 16] = [
+    "metadata.annotations",
+    "metadata.labels",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.hostNetwork",
+    "spec.nodeName",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "spec.serviceAccountName",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.nominatedNodeName",
+    "status.phase",
+    "status.podIP",
+    "status.podIPs",
+];
 const RESOURCES: [&str; 6] = [
     "limits.cpu",
     "limits.ephemeral-storage",
@@ -129,6 +148,10 @@ pub(super) fn field_ref(
             for text in names::qualified_name(&key.to_lowercase()) {
                 errors.push(FieldError::invalid(&at, key, text));
             }
+        }
+        None if !LABELS.contains(&field) => {
+            let text = format!("error converting fieldPath: field label not supported: {field}");
+            errors.push(FieldError::invalid(at, field, text));
         }
         None if !known.contains(&field) => {
             errors.push(FieldError::not_supported(at, field, known));

@@ -52,7 +52,7 @@ pub(super) fn check(service: &Value) -> Vec<FieldError> {
         if !tree::items(spec, "loadBalancerSourceRanges").is_empty() {
             let text = "may only be used when `type` is 'LoadBalancer'";
             errors.push(FieldError::forbidden(
-                path.child("loadBalancerSourceRanges"),
+                path.child("LoadBalancerSourceRanges"),
                 text,
             ));
         }
