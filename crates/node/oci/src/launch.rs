@@ -25,7 +25,6 @@ mod devices;
 mod identity;
 mod mounts;
 mod options;
-mod paths;
 mod terminal;
 
 pub(crate) use child::set_sysctl;

@@ -7,6 +7,7 @@
 pub mod channel;
 pub mod launch;
 pub mod pod_init;
+pub mod paths;
 pub mod runc;
 pub mod spec;
 

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use rustix::fs::{FileType, Gid, Mode, Uid};
 use styr_kernel::mounts;
 
-use super::paths;
+use crate::paths;
 use crate::spec::Device;
 
 static DEFAULT: &[(&str, i64, i64)] = &[

@@ -11,7 +11,8 @@ use styr_kernel::cgroups::{Cgroup, Cgroups};
 use styr_kernel::mounts::{self, Attributes, Propagation, READ_ONLY};
 
 use super::options::MountOptions;
-use super::{Container, devices, paths};
+use super::{Container, devices};
+use crate::paths;
 use crate::spec::{Linux, Mount};
 
 const SYSTEM_FLAGS: u64 = READ_ONLY | mounts::NO_SUID | mounts::NO_DEV | mounts::NO_EXEC;

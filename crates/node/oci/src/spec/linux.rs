@@ -144,10 +144,43 @@ impl Resources {
                 })
                 .collect(),
             unified: self.unified.clone(),
-            devices: self.devices.iter().map(DeviceAccess::rule).collect(),
+            devices: self.device_rules(),
         }
     }
+
+    /// What every container may use comes after the configuration's own rules.
+    fn device_rules(&self) -> Vec<DeviceRule> {
+        if self.devices.is_empty() {
+            return Vec::new();
+        }
+        let own = self.devices.iter().map(DeviceAccess::rule);
+        own.chain(ALWAYS_ALLOWED.iter().map(|&(kind, major, minor, access)| DeviceRule {
+            allow: true,
+            kind,
+            major,
+            minor,
+            access: access.to_owned(),
+        }))
+        .collect()
+    }
 }
+
+type Known = (char, Option<u32>, Option<u32>, &'static str);
+
+/// Making any device file, and using the harmless ones: null, zero, full, random, urandom, tty,
+/// ptmx, terminals.
+static ALWAYS_ALLOWED: &[Known] = &[
+    ('c', None, None, "m"),
+    ('b', None, None, "m"),
+    ('c', Some(1), Some(3), "rwm"),
+    ('c', Some(1), Some(5), "rwm"),
+    ('c', Some(1), Some(7), "rwm"),
+    ('c', Some(1), Some(8), "rwm"),
+    ('c', Some(1), Some(9), "rwm"),
+    ('c', Some(5), Some(0), "rwm"),
+    ('c', Some(5), Some(2), "rwm"),
+    ('c', Some(136), None, "rwm"),
+];
 
 impl DeviceAccess {
     fn rule(&self) -> DeviceRule {

@@ -14,7 +14,7 @@ const FILE_MODE: u32 = 0o644;
 const DEEPEST: usize = 255;
 
 /// Opens a path, all of whose links are resolved inside the root.
-pub(super) fn open(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
+pub fn open(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let path = if path.as_os_str().is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn open(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Opens a mount point, which is made if it is missing: a folder, or an empty file.
-pub(super) fn ensure(root: BorrowedFd<'_>, path: &Path, folder: bool) -> anyhow::Result<OwnedFd> {
+pub fn ensure(root: BorrowedFd<'_>, path: &Path, folder: bool) -> anyhow::Result<OwnedFd> {
     let clean = clean(path)?;
     ensure_at(root, &clean, folder, 0)
         .with_context(|| format!("could not make the mount point {}", path.display()))
@@ -101,7 +101,7 @@ fn clean(path: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Opens the folder that a path lies in, made if missing, and the name in it.
-pub(super) fn ensure_parent(
+pub fn ensure_parent(
     root: BorrowedFd<'_>,
     path: &Path,
 ) -> anyhow::Result<(OwnedFd, PathBuf)> {
