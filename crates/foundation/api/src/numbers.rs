@@ -52,7 +52,7 @@ pub(crate) fn is_nothing(value: &Value) -> bool {
         Some(IntOrString::Int(number)) => number == 0,
         Some(IntOrString::String(text)) => text
             .strip_suffix('%')
-            .and_then(|text| text.parse::<i64>().ok())
+            .and_then(|text| text.parse::<u32>().ok())
             .is_none_or(|it| it == 0),
         None => true,
     }

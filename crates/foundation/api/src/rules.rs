@@ -123,6 +123,10 @@ pub trait Rules: Send + Sync {
     fn to_storage(&self, _object: &mut Value) {}
 
     /// Turns an object of the stored version into one of this version.
+    #[expect(
+        clippy::wrong_self_convention,
+        reason = "the object comes from storage, not the rules"
+    )]
     fn from_storage(&self, _object: &mut Value) {}
 
     fn graceful_delete(&self, _object: &Value, _requested: Option<i64>) -> Graceful {

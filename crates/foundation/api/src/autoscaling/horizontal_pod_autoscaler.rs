@@ -187,7 +187,15 @@ fn target_reference(reference: &Value, path: &Path, errors: &mut Vec<FieldError>
         }
     }
     let version = tree::text(reference, "apiVersion");
-    if GroupVersion::parse(version).is_none() {
+    let parsed = GroupVersion::parse(version);
+    let grouped = ["Pod", "Node", "Service", "ReplicationController"];
+    if parsed.as_ref().is_some_and(|it| it.group.is_empty())
+        && !grouped.contains(&tree::text(reference, "kind"))
+    {
+        let text = "apiVersion must specify API group";
+        errors.push(FieldError::invalid(path.child("apiVersion"), version, text));
+    }
+    if parsed.is_none() {
         let text = format!("unexpected GroupVersion string: {version}");
         errors.push(FieldError::invalid(path.child("apiVersion"), version, text));
     }

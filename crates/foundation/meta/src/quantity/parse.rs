@@ -155,7 +155,7 @@ fn keeps_text(parts: &Parts<'_>, format: Format, exponent: i32) -> bool {
     if format == Format::BinarySi {
         let bits = usize::try_from(exponent * 3 / 10).unwrap_or(0);
         let value: i128 = shifted.parse().unwrap_or(0);
-        return parts.fraction.is_empty() && digits + bits + 1 <= 15 && value & 7 != 0;
+        return parts.fraction.is_empty() && digits + bits < 15 && value & 7 != 0;
     }
     let after_point = i32::try_from(parts.fraction.len()).unwrap_or(i32::MAX);
     let scale = exponent.saturating_sub(after_point);

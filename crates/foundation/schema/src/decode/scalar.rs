@@ -25,9 +25,17 @@ pub(crate) fn time(text: &str) -> Result<String, DecodeError> {
 /// A time, to the microsecond and in UTC.
 pub(crate) fn micro_time(text: &str) -> Result<String, DecodeError> {
     let layout = "2006-01-02T15:04:05.000000Z07:00";
-    clock::parse(text)
-        .map(clock::format_micro)
-        .ok_or_else(|| bad_time(text, layout))
+    let at = clock::parse(text).ok_or_else(|| bad_time(text, layout))?;
+    // The layout asks for six digits, no fewer and no more.
+    let rest = &text[19..];
+    let fraction = rest.strip_prefix('.').unwrap_or_default();
+    if fraction.bytes().take_while(u8::is_ascii_digit).count() == 6 {
+        return Ok(clock::format_micro(at));
+    }
+    let (text, rest) = (field::quoted(text), field::quoted(rest));
+    Err(DecodeError::Value(format!(
+        "parsing time {text} as \"{layout}\": cannot parse {rest} as \".000000\""
+    )))
 }
 
 fn bad_time(text: &str, layout: &str) -> DecodeError {
