@@ -1,23 +1,46 @@
 //! styr-kubelet: runs the pods of a node over CRI, and tells the API server about them.
 //!
-//! Each pod is one state machine, keyed by uid and driven by events. What to do is decided by pure
-//! functions ([`plan`], [`status`]); what is done goes through the runtime's CRI alone.
+//! Each pod is one state machine (`worker`), keyed by uid and driven by events. What to do is decided
+//! by pure functions (`plan`, `status`, `admission`); what is done goes through the runtime's CRI.
 
-mod identity;
-mod observed;
+mod config;
+mod run;
+
+mod machine;
+mod node;
+mod pods;
+mod runtime_events;
+mod server;
+mod shared;
+mod static_pods;
+mod status_writer;
+mod worker;
+
+mod admission;
 mod plan;
-mod pod;
 mod qos;
 mod status;
-mod launch;
-mod logs;
-mod objects;
-mod runtime;
-mod volumes;
+
 mod back_off;
+mod cgroups;
+mod defaults;
 mod events;
 mod handler;
 mod hooks;
 mod http_client;
+mod identity;
 mod images;
+mod launch;
+mod logs;
+mod objects;
+mod observed;
+mod pod;
 mod probes;
+mod runtime;
+mod volumes;
+
+pub use config::Config;
+pub use run::{Deps, command, run};
+
+/// The component's name, as upstream has it.
+pub const NAME: &str = "kubelet";

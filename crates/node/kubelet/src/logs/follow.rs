@@ -109,6 +109,14 @@ fn watch(path: &Path) -> io::Result<AsyncFd<OwnedFd>> {
         let flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::MODIFY;
         inotify::add_watch(&fd, directory, flags)?;
     }
+    register(fd)
+}
+
+#[expect(
+    deprecated,
+    reason = "the descriptor is owned and stays open as long as it is registered"
+)]
+pub(crate) fn register(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::new(fd)
 }
 

@@ -1,0 +1,116 @@
+//! Mirror pods: what the API shows of static pods.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    DeleteOptions, ObjectMeta, OwnerReference, Preconditions,
+};
+
+use super::Pods;
+use crate::pod;
+
+impl Pods {
+    /// Makes the mirrors that are missing, and removes those of which nothing is left.
+    pub(super) fn mirror_all(&mut self) {
+        let Some(server) = self.shared.server.clone() else { return };
+        if !server.pods.is_synced() {
+            return;
+        }
+        for mirror in server.pods.list().into_iter().filter(|pod| pod::is_mirror(pod)) {
+            let hash = pod::annotation(&mirror, pod::MIRROR_ANNOTATION).unwrap_or_default();
+            if !self.static_pods.contains_key(hash) {
+                self.delete_mirror(&mirror);
+            }
+        }
+        for pod in self.static_pods.values().cloned().collect::<Vec<_>>() {
+            let known = server.pods.get(Some(pod::namespace(&pod)), pod::name(&pod));
+            if known.is_none() {
+                self.create_mirror(&pod);
+            }
+        }
+    }
+
+    pub(super) fn mirror_changed(&mut self, mirror: &Arc<Pod>) {
+        let hash = pod::annotation(mirror, pod::MIRROR_ANNOTATION).unwrap_or_default();
+        let entries = self.table.entries.lock().expect("no holder of this lock panics");
+        match entries.get(hash) {
+            // Somebody deletes the mirror: upstream takes it away and makes a new one.
+            Some(_) if pod::is_deleted(mirror) => {
+                drop(entries);
+                self.delete_mirror(mirror);
+            }
+            Some(entry) => entry.handle.api_changed(),
+            None => {}
+        }
+    }
+
+    pub(super) fn unmirror(&self, pod: &Pod) {
+        if let Some(mirror) = self.shared.api_pod(pod) {
+            self.delete_mirror(&mirror);
+        }
+    }
+
+    fn delete_mirror(&self, mirror: &Pod) {
+        let Some(server) = self.shared.server.clone() else { return };
+        let (namespace, name) = (pod::namespace(mirror).to_owned(), pod::name(mirror).to_owned());
+        let uid = Some(pod::uid(mirror).to_owned());
+        self.tasks.spawn_infallible(async move {
+            let options = DeleteOptions {
+                grace_period_seconds: Some(0),
+                preconditions: Some(Preconditions { uid, ..Preconditions::default() }),
+                ..DeleteOptions::default()
+            };
+            if let Err(error) = server.client.delete::<Pod>(&namespace, &name, &options).await
+                && !error.is_not_found()
+            {
+                let text = crate::objects::said(&error);
+                tracing::warn!(namespace, name, text, "could not delete a mirror pod");
+            }
+        });
+    }
+
+    fn create_mirror(&self, pod: &Arc<Pod>) {
+        let Some(server) = self.shared.server.clone() else { return };
+        let node_name = self.shared.config.node_name.clone();
+        let node = self.node.as_ref().and_then(|nodes| nodes.get(None, &node_name));
+        // Without its owner a mirror would outlive the node; the node's appearance comes back here.
+        let Some(node) = node else { return };
+        let owner = OwnerReference {
+            api_version: "v1".into(),
+            kind: "Node".into(),
+            name: node_name,
+            uid: node.metadata.uid.clone().unwrap_or_default(),
+            controller: Some(true),
+            ..OwnerReference::default()
+        };
+        let mirror = mirror_of(pod, owner);
+        self.tasks.spawn_infallible(async move {
+            match server.client.create(&mirror).await {
+                Ok(created) => server.pods.observe_write(created),
+                Err(error) if error.is_already_exists() => {}
+                Err(error) => {
+                    let text = crate::objects::said(&error);
+                    tracing::warn!(pod = pod::name(&mirror), text, "could not create a mirror pod");
+                }
+            }
+        });
+    }
+}
+
+fn mirror_of(pod: &Pod, owner: OwnerReference) -> Pod {
+    let mut annotations = pod.metadata.annotations.clone().unwrap_or_default();
+    annotations.insert(pod::MIRROR_ANNOTATION.into(), pod::uid(pod).into());
+    Pod {
+        metadata: ObjectMeta {
+            name: pod.metadata.name.clone(),
+            namespace: pod.metadata.namespace.clone(),
+            labels: pod.metadata.labels.clone(),
+            annotations: Some(annotations),
+            owner_references: Some(vec![owner]),
+            ..ObjectMeta::default()
+        },
+        spec: pod.spec.clone(),
+        status: None,
+    }
+}

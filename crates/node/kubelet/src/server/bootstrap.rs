@@ -1,0 +1,122 @@
+//! How a kubelet gets its own credentials: by its kubeconfig, or with a token that lets it ask once.
+//!
+//! See <https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/>.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::certificates::v1::{
+    CertificateSigningRequest, CertificateSigningRequestSpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use styr_base::{SharedClock, Shutdown};
+use styr_client::{Caches, Change, Client, Scope};
+use styr_pki::kubeconfig::Credentials;
+use styr_pki::{KeyPair, Kubeconfig, Profile, csr};
+
+use super::certificate::write_private;
+use crate::config::Config;
+
+/// Who signs the certificates of kubelets as clients.
+const SIGNER: &str = "kubernetes.io/kube-apiserver-client-kubelet";
+const CURRENT: &str = "kubelet-client-current.pem";
+
+/// The client as configured; `None` without an API server.
+pub(crate) async fn connect(
+    config: &Config,
+    clock: &SharedClock,
+) -> anyhow::Result<Option<Client>> {
+    let Some(path) = &config.kubeconfig else { return Ok(None) };
+    if !path.exists() {
+        let with = config.bootstrap_kubeconfig.as_deref().with_context(|| {
+            format!("kubeconfig {} does not exist, and there is no --bootstrap-kubeconfig", path.display())
+        })?;
+        bootstrap(config, clock, (with, path)).await?;
+    }
+    Client::from_kubeconfig(path).await.map(Some)
+}
+
+async fn bootstrap(
+    config: &Config,
+    clock: &SharedClock,
+    (with, path): (&Path, &Path),
+) -> anyhow::Result<()> {
+    tracing::info!(with = %with.display(), "asking for the node's own certificate");
+    let client = Client::from_kubeconfig(with).await?;
+    let profile = Profile {
+        organizations: vec!["system:nodes".into()],
+        ..Profile::client(&format!("system:node:{}", config.node_name), None)
+    };
+    let usages = ["digital signature", "client auth"];
+    let pair = request(&client, clock, &profile, (SIGNER, &usages)).await?;
+    std::fs::create_dir_all(&config.cert_dir)
+        .with_context(|| format!("could not create {}", config.cert_dir.display()))?;
+    let stamp = clock.now().strftime("%Y-%m-%d-%H-%M-%S").to_string();
+    let file = config.cert_dir.join(format!("kubelet-client-{stamp}.pem"));
+    write_private(&file, &format!("{}{}", pair.certificate_pem, pair.key_pem))?;
+    let current = config.cert_dir.join(CURRENT);
+    // Only a leftover of an earlier try can be there.
+    let _ = std::fs::remove_file(&current);
+    std::os::unix::fs::symlink(&file, &current)
+        .with_context(|| format!("could not link {}", current.display()))?;
+    let base = Kubeconfig::read(with)
+        .with_context(|| format!("could not read kubeconfig {}", with.display()))?;
+    let own = Kubeconfig {
+        name: "default-cluster".into(),
+        user: "default-auth".into(),
+        credentials: Credentials::CertificateFiles { certificate: current.clone(), key: current },
+        ..base
+    };
+    write_private(path, &own.to_text())
+}
+
+/// Asks for a certificate and waits until somebody has approved and signed it.
+pub(super) async fn request(
+    client: &Client,
+    clock: &SharedClock,
+    profile: &Profile,
+    (signer, usages): (&str, &[&str]),
+) -> anyhow::Result<KeyPair> {
+    let made = csr::create(profile).context("could not make a certificate request")?;
+    let wanted = CertificateSigningRequest {
+        metadata: ObjectMeta {
+            generate_name: Some("csr-".into()),
+            ..ObjectMeta::default()
+        },
+        spec: CertificateSigningRequestSpec {
+            request: ByteString(made.request_pem.clone().into_bytes()),
+            signer_name: signer.to_owned(),
+            usages: Some(usages.iter().map(|usage| (*usage).to_owned()).collect()),
+            ..CertificateSigningRequestSpec::default()
+        },
+        status: None,
+    };
+    let created = client.create(&wanted).await.context("could not ask for a certificate")?;
+    let name = created.metadata.name.unwrap_or_default();
+    let caches = Caches::new(client.clone(), clock.clone(), Shutdown::new());
+    let scope = Scope::all().fields(format!("metadata.name={name}"));
+    let cache = caches.cache::<CertificateSigningRequest>(scope);
+    let mut changes = cache.subscribe();
+    while let Some(change) = changes.next().await {
+        let object = match change {
+            Change::Applied { new, .. } => new,
+            Change::Deleted(_) => anyhow::bail!("the certificate request {name} was deleted"),
+            Change::Synced => continue,
+        };
+        let status = object.status.clone().unwrap_or_default();
+        let conditions = status.conditions.iter().flatten();
+        for condition in conditions {
+            if matches!(condition.type_.as_str(), "Denied" | "Failed") {
+                let reason = condition.message.clone().unwrap_or_default();
+                anyhow::bail!("the certificate request {name} was refused: {reason}");
+            }
+        }
+        if let Some(certificate) = status.certificate {
+            let certificate_pem = String::from_utf8(certificate.0)
+                .with_context(|| format!("the certificate of {name} is not text"))?;
+            return Ok(KeyPair { certificate_pem, key_pem: made.key_pem });
+        }
+    }
+    anyhow::bail!("stopped while waiting for the certificate request {name}")
+}

@@ -1,0 +1,116 @@
+//! Writes the status of one pod to the API server: only what changed, never an older one.
+//!
+//! When the pod has ended and is to be deleted, it takes it out of the API as well, after its last
+//! status is written. For a static pod it writes to the mirror pod.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
+use serde_json::json;
+use styr_base::Backoff;
+use tokio::sync::{Notify, watch};
+
+use crate::pod;
+use crate::shared::{Server, Shared};
+
+mod difference;
+#[cfg(test)]
+mod tests;
+
+/// What is to be written.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Order {
+    pub(crate) status: Option<PodStatus>,
+    /// All that the pod had is gone: it may leave the API.
+    pub(crate) delete: bool,
+}
+
+pub(crate) struct StatusWriter {
+    shared: Arc<Shared>,
+    pod: Arc<Pod>,
+    orders: watch::Receiver<Order>,
+    api_changed: Arc<Notify>,
+}
+
+impl StatusWriter {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        pod: Arc<Pod>,
+        orders: watch::Receiver<Order>,
+        api_changed: Arc<Notify>,
+    ) -> Self {
+        Self { shared, pod, orders, api_changed }
+    }
+
+    /// Goes on until dropped.
+    pub(crate) async fn run(mut self) {
+        let Some(server) = self.shared.server.clone() else {
+            return std::future::pending().await;
+        };
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+        // The last order that was written, and to which object.
+        let mut written: Option<(String, PodStatus)> = None;
+        loop {
+            let order = self.orders.borrow_and_update().clone();
+            match self.write(&server, &order, &mut written).await {
+                Ok(()) => backoff.reset(),
+                Err(error) => {
+                    let text = crate::objects::said(&error);
+                    tracing::warn!(pod = pod::described(&self.pod), text, "could not write a pod's status");
+                    // A newer order is tried at once; nothing is lost by waiting for the old one.
+                    tokio::select! {
+                        () = self.shared.clock.sleep(backoff.next_wait()) => continue,
+                        changed = self.orders.changed() => if changed.is_err() { return },
+                    }
+                    continue;
+                }
+            }
+            tokio::select! {
+                changed = self.orders.changed() => if changed.is_err() { return },
+                () = self.api_changed.notified() => {}
+            }
+        }
+    }
+
+    async fn write(
+        &self,
+        server: &Server,
+        order: &Order,
+        written: &mut Option<(String, PodStatus)>,
+    ) -> Result<(), styr_client::Error> {
+        let Some(api) = self.shared.api_pod(&self.pod) else { return Ok(()) };
+        let uid = pod::uid(&api).to_owned();
+        let (namespace, name) = (pod::namespace(&api), pod::name(&api));
+        if let Some(status) = &order.status
+            && written.as_ref().is_none_or(|(known, old)| *known != uid || old != status)
+        {
+            let empty = PodStatus::default();
+            let before = api.status.as_ref().unwrap_or(&empty);
+            if let Some(patch) = difference::patch(before, status) {
+                let patch = json!({ "metadata": { "uid": uid }, "status": patch });
+                let answer = server.client.strategic_patch_status::<Pod>(namespace, name, &patch);
+                match answer.await {
+                    Ok(pod) => server.pods.observe_write(pod),
+                    // Gone, or another pod of the name: nobody wants to know.
+                    Err(error) if error.is_not_found() || error.is_conflict() => return Ok(()),
+                    Err(error) => return Err(error),
+                }
+            }
+            *written = Some((uid.clone(), status.clone()));
+        }
+        if order.delete && pod::is_deleted(&api) && !pod::is_static(&self.pod) {
+            let options = DeleteOptions {
+                grace_period_seconds: Some(0),
+                preconditions: Some(Preconditions { uid: Some(uid), ..Preconditions::default() }),
+                ..DeleteOptions::default()
+            };
+            match server.client.delete::<Pod>(namespace, name, &options).await {
+                Err(error) if !error.is_not_found() && !error.is_conflict() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
