@@ -1,5 +1,6 @@
 //! `kube-apiserver`, with upstream's flags.
 
+mod etcd_client;
 mod flags;
 mod tls;
 
@@ -9,10 +10,10 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use styr_base::{Shutdown, SystemClock};
 use styr_component::serve::{Listener, bind};
-use styr_store::{EtcdClient, TlsFiles};
 
 use crate::config::{Config, Deps};
 use crate::server::{Server, build};
+use etcd_client::EtcdClient;
 
 /// Upstream's name of the component.
 pub const NAME: &str = "kube-apiserver";
@@ -31,15 +32,11 @@ pub(crate) struct StoreAccess {
 
 /// Parses flags, connects to the store and serves until `shutdown`.
 pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()> {
-    let (config, store) = flags::parse(args)?;
-    let files = TlsFiles {
-        ca: store.ca_file.clone(),
-        certificate: store.cert_file.clone(),
-        key: store.key_file.clone(),
-    };
-    let store = EtcdClient::connect(&store.servers, files)
-        .await
-        .with_context(|| format!("could not connect to the store at {}", store.servers.join(",")))?;
+    let (config, access) = flags::parse(args)?;
+    let tls = tls::store_client(&access)?;
+    let store = EtcdClient::connect(&access.servers, tls).with_context(|| {
+        format!("could not use the store at {}", access.servers.join(","))
+    })?;
     let clock = SystemClock::shared();
     run(config, Deps { store, clock, shutdown }).await
 }
