@@ -155,10 +155,22 @@ pub(crate) fn recover(disk: &dyn Disk, sequence: u64) -> Result<Recovered, LogEr
         records: Vec::new(),
         sequence,
     };
+    let mut last: Option<(&String, usize)> = None;
     for name in names
         .iter()
         .filter(|name| first_sequence(name).is_some_and(|s| s >= sequence))
     {
+        // A file begins only when all frames before it are on disk, even if it holds none yet.
+        let begins = first_sequence(name).expect("was filtered by it");
+        if begins > recovered.sequence {
+            let (name, offset) = last.unwrap_or((name, 0));
+            let (place, name) = (disk.place(), name.clone());
+            return Err(LogError::Damaged {
+                place,
+                name,
+                offset,
+            });
+        }
         let bytes = Bytes::from(disk.read(name).map_err(unreadable(name))?);
         let end = read_frames(&bytes, &mut recovered);
         if later_frame(&bytes, end, recovered.sequence) {
@@ -169,6 +181,7 @@ pub(crate) fn recover(disk: &dyn Disk, sequence: u64) -> Result<Recovered, LogEr
                 offset: end,
             });
         }
+        last = Some((name, end));
     }
     Ok(recovered)
 }

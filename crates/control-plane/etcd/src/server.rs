@@ -132,6 +132,10 @@ pub(crate) fn status(error: &StoreError) -> Status {
     let text = error.to_string();
     match error {
         StoreError::Compacted { .. } | StoreError::Future { .. } => Status::out_of_range(text),
+        // The one refusal of this kind that etcd gives another code.
+        StoreError::Invalid(_) if text.ends_with("too large lease TTL") => {
+            Status::out_of_range(text)
+        }
         StoreError::TooLarge { .. } | StoreError::Invalid(_) => Status::invalid_argument(text),
         StoreError::LeaseNotFound => Status::not_found(text),
         StoreError::LeaseExists => Status::failed_precondition(text),

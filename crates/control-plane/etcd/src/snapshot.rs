@@ -55,6 +55,10 @@ pub(crate) fn records(index: &Index, leases: &Leases) -> Vec<Record> {
 
 /// Writes a snapshot of everything before frame `sequence`, then removes what it replaces.
 pub(crate) fn write(disk: &Arc<dyn Disk>, records: &[Record], sequence: u64) -> io::Result<()> {
+    // What a snapshot that failed left there may be longer than this one.
+    if disk.list()?.iter().any(|name| name == DRAFT) {
+        disk.remove(DRAFT)?;
+    }
     let mut file = disk.open(DRAFT)?;
     let mut offset = 0;
     for (number, chunk) in (0..).zip(records.chunks(RECORDS_PER_FRAME)) {

@@ -4,6 +4,7 @@
 //! disk's state is unknown, so the thread answers that to everybody from then on and writes no more.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use styr_store::{Revision, StoreError};
@@ -20,7 +21,7 @@ pub(crate) const QUEUE_MAX: usize = 4_096;
 /// Requests of one batch.
 const BATCH_MAX: usize = 1_024;
 /// Bytes of log after which a snapshot takes its place.
-const SNAPSHOT_AFTER: u64 = 64 << 20;
+const SNAPSHOT_AFTER: u64 = if cfg!(test) { 64 << 10 } else { 64 << 20 };
 
 /// A write, and where its answer goes.
 #[derive(Debug)]
@@ -61,6 +62,7 @@ pub(crate) fn start(
         shared,
         log,
         fault: None,
+        snapshotting: Arc::default(),
     };
     thread::Builder::new()
         .name("etcd-log".to_owned())
@@ -71,6 +73,8 @@ struct Writer {
     shared: Arc<Shared>,
     log: Log,
     fault: Option<String>,
+    /// A snapshot is being written; a second one would write into the same draft.
+    snapshotting: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -110,7 +114,7 @@ impl Writer {
         for done in done {
             answer(done);
         }
-        if self.log.size() > SNAPSHOT_AFTER {
+        if self.log.size() > SNAPSHOT_AFTER && !self.snapshotting.load(Ordering::Acquire) {
             self.snapshot();
         }
     }
@@ -183,9 +187,11 @@ impl Writer {
         };
         let records = snapshot::records(&self.shared.index(), &self.shared.leases());
         let disk = Arc::clone(&self.shared.disk);
+        let running = Running::begin(&self.snapshotting);
         let spawned = thread::Builder::new()
             .name("etcd-snapshot".to_owned())
             .spawn(move || {
+                let _running = running;
                 // The log files stay until a snapshot has taken their place, so nothing is lost.
                 if let Err(error) = snapshot::write(&disk, &records, sequence) {
                     tracing::error!(%error, "snapshot could not be written");
@@ -194,6 +200,22 @@ impl Writer {
         if let Err(error) = spawned {
             tracing::error!(%error, "snapshot could not be started");
         }
+    }
+}
+
+/// Says that a snapshot is being written, until it is dropped.
+struct Running(Arc<AtomicBool>);
+
+impl Running {
+    fn begin(flag: &Arc<AtomicBool>) -> Self {
+        flag.store(true, Ordering::Release);
+        Self(Arc::clone(flag))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -226,3 +248,6 @@ fn refuse(request: Request, fault: &str) {
         Request::Compact { answer, .. } => drop(answer.send(Err(error))),
     }
 }
+
+#[cfg(test)]
+mod tests;

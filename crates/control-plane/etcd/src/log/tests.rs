@@ -67,3 +67,19 @@ fn a_log_goes_on_in_a_new_file() {
     remove_before(disk.as_ref(), 2).unwrap();
     assert_eq!(recover(disk.as_ref(), 2).unwrap().records, [grant(7)]);
 }
+
+#[test]
+fn an_answered_frame_that_is_damaged_at_the_end_of_an_older_file_is_an_error() {
+    let (folder, disk) = disk_with_frames(3);
+    // The next file says that frames 0 to 2 had been answered.
+    drop(Log::start(Arc::clone(&disk), 3).unwrap());
+    let path = folder.path().join(file_name(0));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let frame = encode_frame(0, &[grant(0)]).len();
+    bytes[2 * frame + HEADER] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let error = recover(disk.as_ref(), 0).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains(&file_name(0)), "{text}");
+    assert!(text.contains(&format!("byte {}", 2 * frame)), "{text}");
+}

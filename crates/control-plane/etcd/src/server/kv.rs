@@ -83,7 +83,7 @@ impl pb::kv_server::Kv for Kv {
         &self,
         request: Request<pb::PutRequest>,
     ) -> Result<Response<pb::PutResponse>, Status> {
-        let op = convert::put(request.into_inner()).map_err(|error| status(&error))?;
+        let op = convert::put(&request.into_inner()).map_err(|error| status(&error))?;
         let (result, revision) = self.one(op).await?;
         let OpResult::Put(previous) = result else {
             unreachable!("a put answers as a put")

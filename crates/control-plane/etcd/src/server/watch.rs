@@ -243,7 +243,7 @@ impl Session {
             let item = tokio::select! {
                 item = items.next() => item,
                 () = quiet, if request.progress_notify => {
-                    self.send(pb::WatchResponse { watch_id, ..Default::default() }).await;
+                    self.notify(watch_id).await;
                     continue;
                 }
             };
@@ -271,6 +271,24 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Says how far one watch has come. The store may be further, with events still on their way.
+    async fn notify(&self, watch_id: i64) {
+        let sent = {
+            let watches = self.watches.lock().expect("no holder of this lock panics");
+            watches.running.get(&watch_id).map(|running| running.sent)
+        };
+        let Some(sent) = sent.filter(|sent| *sent > 0) else {
+            return;
+        };
+        let header = Some(self.backend.header_at(sent));
+        self.send(pb::WatchResponse {
+            header,
+            watch_id,
+            ..Default::default()
+        })
+        .await;
     }
 
     async fn end(&self, watch_id: i64, compact_revision: Revision) {
