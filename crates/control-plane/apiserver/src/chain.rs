@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
 use styr_meta::Status;
 
@@ -78,6 +79,8 @@ async fn authenticate(state: &State, parts: &http::request::Parts) -> Result<Arc
     if let Some(Identity(user)) = parts.extensions.get::<Identity>() {
         return Ok(Arc::clone(user));
     }
+    // A credential that one finds bad may be good to another; only in the end it counts.
+    let mut refused = false;
     for authenticator in &state.authenticators {
         match authenticator.authenticate(parts).await {
             Ok(Some(mut user)) => {
@@ -90,11 +93,11 @@ async fn authenticate(state: &State, parts: &http::request::Parts) -> Result<Arc
             Ok(None) => {}
             Err(error) => {
                 tracing::info!(%error, "refused credentials");
-                return Err(Status::unauthorized("Unauthorized"));
+                refused = true;
             }
         }
     }
-    if state.config.anonymous_auth {
+    if state.config.anonymous_auth && !refused && !parts.headers.contains_key(AUTHORIZATION) {
         return Ok(Arc::new(User::anonymous()));
     }
     Err(Status::unauthorized("Unauthorized"))

@@ -11,8 +11,12 @@ pub mod registry;
 pub mod server;
 
 mod allocation;
+mod authentication;
+mod authorization;
 pub mod body;
+mod bootstrap;
 mod chain;
+mod command;
 mod discovery;
 mod duties;
 mod forward;
@@ -33,10 +37,12 @@ mod query;
 mod request;
 mod resources;
 mod response;
+mod service_account;
 mod shapes;
 mod status;
 mod subresources;
 mod table;
 
+pub use command::{NAME, command, run};
 pub use config::{Config, Deps};
 pub use server::{Server, build};

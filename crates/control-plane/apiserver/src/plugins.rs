@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use anyhow::Result;
 use styr_base::SharedClock;
-use styr_meta::Status;
 
-use crate::attributes::{
-    Admission, Attributes, Authenticator, Authorizer, Decision, RuleSummary, User,
-};
+use crate::attributes::{Admission, Authenticator, Authorizer};
+use crate::authorization::Escalation;
 use crate::config::Config;
+use crate::objects::Objects;
 use crate::registry::Resources;
 use crate::server::State;
+use crate::service_account::Tokens;
+use crate::{authentication, authorization, bootstrap as objects_of_every_cluster};
 
 /// The parts, in the order in which they are asked.
 #[derive(Debug)]
@@ -19,63 +20,34 @@ pub(crate) struct Built {
     pub(crate) authenticators: Vec<Arc<dyn Authenticator>>,
     pub(crate) authorizers: Vec<Arc<dyn Authorizer>>,
     pub(crate) admission: Vec<Arc<dyn Admission>>,
-    pub(crate) tokens: Tokens,
-}
-
-/// Tokens of service accounts: made here, and told about by OIDC discovery.
-#[derive(Debug)]
-pub struct Tokens;
-
-impl Tokens {
-    pub(crate) fn provider(&self) -> Value {
-        json!({})
-    }
-
-    pub(crate) fn key_set(&self) -> Value {
-        json!({ "keys": [] })
-    }
-
-    pub(crate) fn audiences(&self) -> Vec<String> {
-        Vec::new()
-    }
+    pub(crate) tokens: Arc<Tokens>,
 }
 
 pub(crate) fn build(
     config: &Config,
-    _resources: &Arc<Resources>,
-    _clock: &SharedClock,
-) -> anyhow::Result<Built> {
-    anyhow::ensure!(
-        config.authorization_modes == ["AlwaysAllow"],
-        "only AlwaysAllow is wired"
-    );
+    resources: &Arc<Resources>,
+    clock: &SharedClock,
+) -> Result<Built> {
+    let objects: Arc<dyn Objects> = Arc::clone(resources) as Arc<dyn Objects>;
+    let tokens = Arc::new(Tokens::new(config)?);
+    let authorization = authorization::build(&config.authorization_modes, &objects)?;
+    let authorizers = authorization.authorizers;
+    let mut admission: Vec<Arc<dyn Admission>> = Vec::new();
+    if let Some(rbac) = authorization.rbac {
+        admission.push(Arc::new(Escalation {
+            rbac,
+            authorizers: authorizers.clone(),
+        }));
+    }
     Ok(Built {
-        authenticators: Vec::new(),
-        authorizers: vec![Arc::new(AlwaysAllow)],
-        admission: Vec::new(),
-        tokens: Tokens,
+        authenticators: authentication::build(config, &objects, &tokens, clock)?,
+        authorizers,
+        admission,
+        tokens,
     })
 }
 
-/// Everybody may do everything.
-#[derive(Debug)]
-struct AlwaysAllow;
-
-#[async_trait::async_trait]
-impl Authorizer for AlwaysAllow {
-    async fn authorize(&self, _attributes: &Attributes) -> Decision {
-        Decision::Allow(String::new())
-    }
-
-    fn rules_for(&self, _user: &User, _namespace: &str) -> RuleSummary {
-        RuleSummary::default()
-    }
-}
-
 /// Creates what authorization and admission need to be there.
-pub(crate) async fn bootstrap(_state: &Arc<State>) {}
-
-/// Makes a token.
-pub(crate) fn token_not_implemented() -> Status {
-    Status::not_implemented("tokens")
+pub(crate) async fn bootstrap(state: &Arc<State>) {
+    objects_of_every_cluster::run(state).await;
 }

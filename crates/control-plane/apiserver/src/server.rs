@@ -26,6 +26,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::openapi::OpenApi;
 use crate::registry::Resources;
+use crate::service_account::Tokens;
 use crate::{allocation, chain, duties, plugins};
 
 /// Everything that requests share.
@@ -38,7 +39,7 @@ pub struct State {
     pub authenticators: Vec<Arc<dyn Authenticator>>,
     pub authorizers: Vec<Arc<dyn Authorizer>>,
     pub admission: Vec<Arc<dyn Admission>>,
-    pub tokens: plugins::Tokens,
+    pub tokens: Arc<Tokens>,
     pub kubelets: Kubelets,
     pub limits: Limits,
     pub discovery: Discovery,

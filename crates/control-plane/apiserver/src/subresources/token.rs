@@ -1,11 +1,3 @@
-//! `serviceaccounts/token`: a token that is bound to an object and to a time.
+//! `serviceaccounts/token`: see [`crate::service_account`], which makes the tokens.
 
-use styr_meta::Status;
-
-use crate::body::Response;
-use crate::handlers::Scope;
-use crate::inbound::Inbound;
-
-pub(super) async fn answer(_inbound: Inbound, _scope: Scope) -> Result<Response, Status> {
-    Err(crate::plugins::token_not_implemented())
-}
+pub(super) use crate::service_account::answer;

@@ -1,0 +1,65 @@
+//! Who sent this? A table of authenticators; the first that knows the credentials decides.
+//!
+//! Upstream's order: front proxy, client certificate, bearer tokens. Whoever shows no credentials is
+//! anonymous, which is the chain's business.
+
+mod bearer;
+mod bootstrap_token;
+mod client_certificate;
+mod front_proxy;
+mod service_account;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use styr_base::SharedClock;
+
+use crate::attributes::Authenticator;
+use crate::config::Config;
+use crate::objects::Objects;
+use crate::service_account::Tokens;
+
+/// All authenticators that the configuration asks for, in upstream's order.
+pub(crate) fn build(
+    config: &Config,
+    objects: &Arc<dyn Objects>,
+    tokens: &Arc<Tokens>,
+    clock: &SharedClock,
+) -> Result<Vec<Arc<dyn Authenticator>>> {
+    let mut table: Vec<Arc<dyn Authenticator>> = Vec::new();
+    if let Some(path) = &config.requestheader.client_ca_file {
+        let authorities = text(path)?;
+        let headers = config.requestheader.clone();
+        table.push(Arc::new(front_proxy::FrontProxy::new(
+            &authorities,
+            headers,
+            clock,
+        )?));
+    }
+    if let Some(path) = &config.client_ca_file {
+        let authorities = text(path)?;
+        table.push(Arc::new(client_certificate::ClientCertificate::new(
+            &authorities,
+            clock,
+        )?));
+    }
+    let (tokens, objects) = (Arc::clone(tokens), Arc::clone(objects));
+    if config.enable_bootstrap_token_auth {
+        let (objects, clock) = (Arc::clone(&objects), Arc::clone(clock));
+        table.push(Arc::new(bootstrap_token::BootstrapToken { objects, clock }));
+    }
+    let (lookup, clock) = (config.service_account_lookup, Arc::clone(clock));
+    table.push(Arc::new(service_account::ServiceAccount {
+        tokens,
+        objects,
+        lookup,
+        clock,
+    }));
+    Ok(table)
+}
+
+fn text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))
+}

@@ -1,0 +1,98 @@
+//! What a pod refers to, and therefore its node may read.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+/// Names of objects in the pod's namespace, by resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct References {
+    pub(super) secrets: BTreeSet<String>,
+    pub(super) config_maps: BTreeSet<String>,
+    pub(super) claims: BTreeSet<String>,
+    pub(super) service_account: String,
+}
+
+impl References {
+    /// Of a pod.
+    pub(super) fn of_pod(pod: &Value) -> Self {
+        let spec = &pod["spec"];
+        let mut references = Self {
+            service_account: text(&spec["serviceAccountName"]),
+            ..Self::default()
+        };
+        for secret in items(&spec["imagePullSecrets"]) {
+            references.secrets.insert(text(&secret["name"]));
+        }
+        for list in ["initContainers", "containers", "ephemeralContainers"] {
+            for container in items(&spec[list]) {
+                references.add_environment(container);
+            }
+        }
+        let name = text(&pod["metadata"]["name"]);
+        for volume in items(&spec["volumes"]) {
+            references.add_volume(volume, &name);
+        }
+        references
+    }
+
+    fn add_environment(&mut self, container: &Value) {
+        for source in items(&container["envFrom"]) {
+            self.add_secret(&source["secretRef"]["name"]);
+            self.add_config_map(&source["configMapRef"]["name"]);
+        }
+        for variable in items(&container["env"]) {
+            self.add_secret(&variable["valueFrom"]["secretKeyRef"]["name"]);
+            self.add_config_map(&variable["valueFrom"]["configMapKeyRef"]["name"]);
+        }
+    }
+
+    fn add_volume(&mut self, volume: &Value, pod: &str) {
+        self.add_secret(&volume["secret"]["secretName"]);
+        self.add_config_map(&volume["configMap"]["name"]);
+        for source in items(&volume["projected"]["sources"]) {
+            self.add_secret(&source["secret"]["name"]);
+            self.add_config_map(&source["configMap"]["name"]);
+        }
+        for driver in [
+            "csi",
+            "cephfs",
+            "flexVolume",
+            "iscsi",
+            "rbd",
+            "scaleIO",
+            "storageos",
+        ] {
+            self.add_secret(&volume[driver]["nodePublishSecretRef"]["name"]);
+            self.add_secret(&volume[driver]["secretRef"]["name"]);
+        }
+        self.add_secret(&volume["azureFile"]["secretName"]);
+        if let Some(claim) = volume["persistentVolumeClaim"]["claimName"].as_str() {
+            self.claims.insert(claim.to_owned());
+        }
+        if !volume["ephemeral"].is_null() {
+            self.claims
+                .insert(format!("{pod}-{}", text(&volume["name"])));
+        }
+    }
+
+    fn add_secret(&mut self, name: &Value) {
+        if let Some(name) = name.as_str() {
+            self.secrets.insert(name.to_owned());
+        }
+    }
+
+    fn add_config_map(&mut self, name: &Value) {
+        if let Some(name) = name.as_str() {
+            self.config_maps.insert(name.to_owned());
+        }
+    }
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
