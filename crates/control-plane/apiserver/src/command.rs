@@ -12,7 +12,7 @@ use styr_base::{Shutdown, SystemClock};
 use styr_component::serve::{Listener, bind};
 
 use crate::config::{Config, Deps};
-use crate::server::{Server, build};
+use crate::server::build;
 use etcd_client::EtcdClient;
 
 /// Upstream's name of the component.
@@ -34,11 +34,18 @@ pub(crate) struct StoreAccess {
 pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()> {
     let (config, access) = flags::parse(args)?;
     let tls = tls::store_client(&access)?;
-    let store = EtcdClient::connect(&access.servers, tls).with_context(|| {
-        format!("could not use the store at {}", access.servers.join(","))
-    })?;
+    let store = EtcdClient::connect(&access.servers, tls)
+        .with_context(|| format!("could not use the store at {}", access.servers.join(",")))?;
     let clock = SystemClock::shared();
-    run(config, Deps { store, clock, shutdown }).await
+    run(
+        config,
+        Deps {
+            store,
+            clock,
+            shutdown,
+        },
+    )
+    .await
 }
 
 /// Serves over TLS until the shutdown.
@@ -47,11 +54,12 @@ pub async fn run(config: Config, deps: Deps) -> anyhow::Result<()> {
     let address = SocketAddr::new(config.bind_address, config.secure_port);
     let socket = bind(address).await?;
     let server = build(config, deps)?;
-    serve(&server, Listener { socket, tls: Some(tls), connections_max: CONNECTIONS_MAX }).await;
+    server
+        .serve(Listener {
+            socket,
+            tls: Some(tls),
+            connections_max: CONNECTIONS_MAX,
+        })
+        .await;
     Ok(())
-}
-
-/// Serves an already built server on a listener.
-pub async fn serve(server: &Server, listener: Listener) {
-    server.serve(listener).await;
 }
