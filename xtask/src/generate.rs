@@ -6,7 +6,7 @@
 mod defaults;
 mod flags;
 mod kinds;
-mod types;
+mod shapes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     };
     let tables = [
         flags::table(&facts)?,
-        types::table(&facts)?,
+        shapes::table(&facts)?,
         defaults::table(&facts)?,
         kinds::table(&facts)?,
         kinds::groups(&facts)?,

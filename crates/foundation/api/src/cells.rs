@@ -12,6 +12,9 @@ pub fn by_path(column: &Column, object: &Value, now: Timestamp) -> Value {
         return json!("");
     }
     let found = tree::at(object, &column.path);
+    if column.kind == "date" {
+        return found.clone();
+    }
     if column.path.ends_with("Timestamp") {
         return age(found.as_str().unwrap_or_default(), now).into();
     }
@@ -20,6 +23,8 @@ pub fn by_path(column: &Column, object: &Value, now: Timestamp) -> Value {
         ("boolean", Value::Null) => json!(false),
         (_, Value::Null) => json!(""),
         ("string", Value::String(text)) => json!(text),
+        // Upstream puts numbers into columns of texts.
+        (_, Value::Number(number)) => json!(number),
         ("string", other) => json!(other.to_string()),
         (_, other) => other.clone(),
     }

@@ -11,6 +11,7 @@ mod persistent_volume_claim;
 mod pod;
 pub(crate) mod pod_template;
 mod replication_controller;
+mod resource_quota;
 mod secret;
 mod service;
 mod service_account;
@@ -34,6 +35,7 @@ pub(crate) fn rules(plural: &str) -> Option<&'static dyn Rules> {
         "pods" => &pod::Pod,
         "podtemplates" => &template_only::PodTemplate,
         "replicationcontrollers" => &replication_controller::ReplicationController,
+        "resourcequotas" => &resource_quota::ResourceQuota,
         "secrets" => &secret::Secret,
         "serviceaccounts" => &service_account::ServiceAccount,
         "services" => &service::Service,

@@ -4,7 +4,6 @@
 //! Everything is pure. Routes, discovery, OpenAPI, storage keys and printers read [`table`].
 
 pub mod cells;
-mod common;
 mod kind;
 pub mod metadata;
 mod numbers;
@@ -12,9 +11,11 @@ pub mod openapi;
 mod rules;
 mod selector;
 mod table;
+mod table_rules;
 pub mod tree;
 
 mod admissionregistration;
+mod apiregistration;
 mod apps;
 mod autoscaling;
 mod batch;
@@ -22,6 +23,7 @@ mod certificates;
 mod coordination;
 mod core;
 mod discovery;
+mod flowcontrol;
 mod networking;
 mod policy;
 mod rbac;

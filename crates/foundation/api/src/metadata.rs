@@ -6,6 +6,7 @@ use styr_meta::{FieldError, GroupVersion, names, object};
 
 use crate::kind::Kind;
 use crate::rules::NameRule;
+use crate::table::groups;
 use crate::tree;
 
 /// Upstream's limit for all annotations of an object.
@@ -41,6 +42,9 @@ pub fn validate(kind: &Kind, object: &Value) -> Vec<FieldError> {
     namespace(kind, object, &path, &mut errors);
     shared(object, &path, &mut errors);
     finalizers(object, &path.child("finalizers"), &mut errors);
+    if groups().iter().any(|group| group.name == kind.group) {
+        errors.extend(finalizers_of_builtin(object, &path.child("finalizers")));
+    }
     errors
 }
 
@@ -215,6 +219,18 @@ fn owners(object: &Value, path: &Path, errors: &mut Vec<FieldError>) {
             }
         }
     }
+}
+
+/// Finalizers of the built-in kinds that are neither known nor somebody's.
+pub(crate) fn finalizers_of_builtin(object: &Value, path: &Path) -> Vec<FieldError> {
+    const KNOWN: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
+    let names = object::finalizers(object).enumerate();
+    let odd = names.filter(|(_, name)| !name.contains('/') && !KNOWN.contains(name));
+    odd.map(|(index, name)| {
+        let text = "name is neither a standard finalizer name nor is it fully qualified";
+        FieldError::invalid(path.index(index), name, text)
+    })
+    .collect()
 }
 
 fn finalizers(object: &Value, path: &Path, errors: &mut Vec<FieldError>) {

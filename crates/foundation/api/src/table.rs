@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock};
 
 use styr_schema::Schema;
 
-use crate::common::Common;
 use crate::kind::{Column, Kind, Subresource};
 use crate::rules::{Generation, Plain, Rules};
+use crate::table_rules::TableRules;
 
 static KINDS: &str = include_str!("../generated/kinds.txt");
 static GROUPS: &str = include_str!("../generated/groups.txt");
@@ -17,6 +17,7 @@ fn rules_of(group: &str, version: &str, plural: &str) -> &'static dyn Rules {
     let rules: Option<&'static dyn Rules> = match group {
         "" => crate::core::rules(plural),
         "admissionregistration.k8s.io" => crate::admissionregistration::rules(plural),
+        "apiregistration.k8s.io" => crate::apiregistration::rules(plural),
         "apps" => crate::apps::rules(plural),
         "autoscaling" => crate::autoscaling::rules(version, plural),
         "batch" => crate::batch::rules(plural),
@@ -24,6 +25,7 @@ fn rules_of(group: &str, version: &str, plural: &str) -> &'static dyn Rules {
         "coordination.k8s.io" => crate::coordination::rules(plural),
         "discovery.k8s.io" => crate::discovery::rules(plural),
         "events.k8s.io" => crate::core::rules("events.events.k8s.io"),
+        "flowcontrol.apiserver.k8s.io" => crate::flowcontrol::rules(plural),
         "networking.k8s.io" => crate::networking::rules(plural),
         "policy" => crate::policy::rules(plural),
         "rbac.authorization.k8s.io" => crate::rbac::rules(plural),
@@ -180,13 +182,13 @@ fn finish(mut kind: Kind) -> Arc<Kind> {
     if kind.columns.is_empty() {
         kind.columns = default_columns();
     }
-    let common = Common {
+    let rules = TableRules {
         own: rules_of(&kind.group, &kind.version, &kind.plural),
         has_status: kind.subresource("status").is_some(),
         generation: kind.generation.clone(),
         columns: kind.columns.clone(),
     };
-    kind.rules = Box::leak(Box::new(common));
+    kind.rules = Box::leak(Box::new(rules));
     Arc::new(kind)
 }
 

@@ -6,6 +6,7 @@
 pub mod field;
 pub mod fields;
 pub mod int_or_string;
+mod kinds;
 pub mod labels;
 pub mod names;
 pub mod object;
@@ -13,10 +14,9 @@ pub mod patch;
 mod quantity;
 mod status;
 pub mod time;
-mod types;
 
 pub use field::{FieldError, FieldErrorType};
 pub use int_or_string::IntOrString;
+pub use kinds::{GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};
 pub use quantity::{Quantity, QuantityError};
 pub use status::{Status, StatusCause, StatusDetails};
-pub use types::{GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::field::{self, FieldError};
-use crate::types::{GroupKind, GroupResource};
+use crate::kinds::{GroupKind, GroupResource};
 
 /// `meta/v1 Status`, without its type and the metadata of lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default, thiserror::Error)]

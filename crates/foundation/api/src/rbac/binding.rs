@@ -50,7 +50,7 @@ impl Rules for Binding {
             errors.push(FieldError::invalid(
                 "roleRef",
                 role.clone(),
-                "cannot change roleRef",
+                "field is immutable",
             ));
         }
         errors

@@ -36,20 +36,18 @@ impl Rules for StorageClass {
 
     fn validate_update(&self, object: &Value, old: &Value, cx: &Context) -> Vec<FieldError> {
         let mut errors = self.validate(object, cx);
-        if !tree::same(tree::at(object, "parameters"), tree::at(old, "parameters")) {
-            errors.push(FieldError::forbidden(
-                "parameters",
-                "updates to parameters are forbidden.",
-            ));
-        }
-        if tree::text(object, "provisioner") != tree::text(old, "provisioner") {
-            let text = "updates to provisioner are forbidden.";
-            errors.push(FieldError::forbidden("provisioner", text));
-        }
-        for field in ["reclaimPolicy", "volumeBindingMode"] {
-            if tree::text(object, field) != tree::text(old, field) {
-                let value = tree::at(object, field).clone();
-                errors.push(FieldError::invalid(field, value, "field is immutable"));
+        for field in [
+            "provisioner",
+            "parameters",
+            "reclaimPolicy",
+            "volumeBindingMode",
+        ] {
+            if !tree::same(tree::at(object, field), tree::at(old, field)) {
+                errors.push(FieldError::invalid(
+                    field,
+                    Value::Null,
+                    "field is immutable",
+                ));
             }
         }
         errors

@@ -1,5 +1,10 @@
 //! What the rules do to objects on their way in.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "documents are written where they are used"
+)]
+
 use serde_json::{Value, json};
 use styr_api::{Context, Graceful, Kind};
 use styr_schema::Strictness;

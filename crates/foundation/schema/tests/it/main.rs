@@ -1,5 +1,8 @@
 //! The schema as its users see it.
 
+#[cfg(test)]
 mod recorded;
+#[cfg(test)]
 mod strategic;
+#[cfg(test)]
 mod texts;

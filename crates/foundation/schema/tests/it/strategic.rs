@@ -1,5 +1,10 @@
 //! Strategic merge patches, as `kubectl apply` and controllers send them.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "documents are written where they are used"
+)]
+
 use serde_json::{Value, json};
 use styr_schema::Schema;
 

@@ -5,7 +5,7 @@ use styr_meta::FieldError;
 use styr_meta::field::Path;
 
 use crate::core::pod_template::validate::{self, Owner};
-use crate::tree;
+use crate::{metadata, tree};
 
 const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
@@ -55,6 +55,8 @@ pub(super) fn create(pod: &Value) -> Vec<FieldError> {
 pub(super) fn update(pod: &Value, old: &Value) -> Vec<FieldError> {
     let path = Path::root("spec");
     let mut errors = whole(pod);
+    let finalizers = Path::root("metadata").child("finalizers");
+    errors.extend(metadata::finalizers_of_builtin(pod, &finalizers));
     for list in ["containers", "initContainers"] {
         let (new, had) = (tree::at(pod, "spec"), tree::at(old, "spec"));
         if tree::items(new, list).len() != tree::items(had, list).len() {

@@ -8,14 +8,14 @@ use crate::rules::{Context, Generation, Graceful, NameRule, Requester, Rules};
 use crate::{cells, tree};
 
 /// A kind's own rules with the common ones around them.
-pub(crate) struct Common {
+pub(crate) struct TableRules {
     pub(crate) own: &'static dyn Rules,
     pub(crate) has_status: bool,
     pub(crate) generation: Generation,
     pub(crate) columns: Vec<Column>,
 }
 
-impl Common {
+impl TableRules {
     fn set_generation(&self, new: &mut Value, old: &Value) {
         if !self.generation.counts {
             return;
@@ -32,7 +32,7 @@ impl Common {
     }
 }
 
-impl Rules for Common {
+impl Rules for TableRules {
     fn default(&self, object: &mut Value) {
         self.own.default(object);
     }
