@@ -22,19 +22,13 @@ const HEEDED: &[&str] = &[
     "cluster-signing-key-file",
     "concurrent-daemonset-syncs",
     "concurrent-deployment-syncs",
-    "concurrent-endpoint-syncs",
     "concurrent-gc-syncs",
-    "concurrent-job-syncs",
     "concurrent-namespace-syncs",
     "concurrent-rc-syncs",
     "concurrent-replicaset-syncs",
     "concurrent-service-endpoint-syncs",
-    "concurrent-statefulset-syncs",
-    "concurrent-cron-job-syncs",
-    "concurrent-ttl-after-finished-syncs",
     "configure-cloud-routes",
     "controllers",
-    "enable-hostpath-provisioner",
     "help",
     "kube-api-burst",
     "kube-api-qps",
@@ -69,18 +63,13 @@ const HEEDED: &[&str] = &[
 /// How many names each controller works on at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Concurrency {
-    pub(crate) cron_jobs: usize,
     pub(crate) daemon_sets: usize,
     pub(crate) deployments: usize,
-    pub(crate) endpoints: usize,
     pub(crate) garbage: usize,
-    pub(crate) jobs: usize,
     pub(crate) namespaces: usize,
     pub(crate) replica_sets: usize,
     pub(crate) replication_controllers: usize,
     pub(crate) services: usize,
-    pub(crate) stateful_sets: usize,
-    pub(crate) finished: usize,
 }
 
 /// Where health and metrics are served.
@@ -99,8 +88,8 @@ pub struct Serving {
 /// The settings of a controller manager.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The root credentials.
-    pub kubeconfig: PathBuf,
+    /// The root credentials, for a process of its own.
+    pub kubeconfig: Option<PathBuf>,
     /// `*`, `name`, `-name`.
     pub controllers: Vec<String>,
     /// Every controller writes as a service account of its own.
@@ -124,7 +113,6 @@ pub struct Config {
     pub(crate) node_startup_grace: Duration,
     pub(crate) terminated_pods_max: usize,
     pub(crate) endpoints_per_slice_max: usize,
-    pub(crate) host_path_provisioner: bool,
 }
 
 impl Config {
@@ -132,9 +120,7 @@ impl Config {
     pub fn parse(args: impl IntoIterator<Item = String>) -> anyhow::Result<Self> {
         let flags = Flags::parse(crate::NAME, HEEDED, args)?;
         Ok(Self {
-            kubeconfig: path(&flags, "kubeconfig").ok_or_else(|| {
-                anyhow::anyhow!("--kubeconfig is required: the API server must be named")
-            })?,
+            kubeconfig: path(&flags, "kubeconfig"),
             controllers: flags.strings("controllers"),
             use_service_account_credentials: flags.bool("use-service-account-credentials"),
             election: flags.bool("leader-elect").then(|| election(&flags)),
@@ -157,7 +143,6 @@ impl Config {
             node_startup_grace: flags.duration("node-startup-grace-period"),
             terminated_pods_max: count(&flags, "terminated-pod-gc-threshold"),
             endpoints_per_slice_max: count(&flags, "max-endpoints-per-slice").clamp(1, 1000),
-            host_path_provisioner: flags.bool("enable-hostpath-provisioner"),
         })
     }
 }
@@ -187,18 +172,13 @@ fn serving(flags: &Flags) -> anyhow::Result<Serving> {
 
 fn concurrency(flags: &Flags) -> Concurrency {
     Concurrency {
-        cron_jobs: count(flags, "concurrent-cron-job-syncs"),
         daemon_sets: count(flags, "concurrent-daemonset-syncs"),
         deployments: count(flags, "concurrent-deployment-syncs"),
-        endpoints: count(flags, "concurrent-endpoint-syncs"),
         garbage: count(flags, "concurrent-gc-syncs"),
-        jobs: count(flags, "concurrent-job-syncs"),
         namespaces: count(flags, "concurrent-namespace-syncs"),
         replica_sets: count(flags, "concurrent-replicaset-syncs"),
         replication_controllers: count(flags, "concurrent-rc-syncs"),
         services: count(flags, "concurrent-service-endpoint-syncs"),
-        stateful_sets: count(flags, "concurrent-statefulset-syncs"),
-        finished: count(flags, "concurrent-ttl-after-finished-syncs"),
     }
 }
 

@@ -33,7 +33,6 @@ pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) caches: Caches,
     pub(crate) clock: SharedClock,
-    pub(crate) shutdown: Shutdown,
     pub(crate) recorder: Recorder,
     pub(crate) config: Arc<Config>,
 }
@@ -61,7 +60,6 @@ impl Context {
             client,
             caches: caches.clone(),
             clock: Arc::clone(&deps.clock),
-            shutdown: caches.shutdown().clone(),
             recorder,
             config: Arc::clone(config),
         }

@@ -95,6 +95,13 @@ fn concerned(change: &Change<Node>, daemon_sets: &Cache<DaemonSet>) -> Vec<Key> 
         .collect()
 }
 
+/// A node on which a pod has failed.
+struct Failed {
+    backoff: Backoff,
+    since: Duration,
+    wait: Duration,
+}
+
 struct DaemonSets {
     context: Context,
     daemon_sets: Cache<DaemonSet>,
@@ -104,8 +111,8 @@ struct DaemonSets {
     owned: Index<Pod>,
     orphans: Index<Pod>,
     expectations: Expectations,
-    /// Back-off and last failure, by uid of the DaemonSet and node.
-    failures: Mutex<HashMap<(String, String), (Backoff, Duration, Duration)>>,
+    /// By uid of the DaemonSet and node.
+    failures: Mutex<HashMap<(String, String), Failed>>,
 }
 
 #[async_trait]
@@ -201,7 +208,8 @@ impl DaemonSets {
         if daemon_set.status.as_ref() != Some(&plan.status) {
             let mut object = DaemonSet::clone(daemon_set);
             object.status = Some(plan.status);
-            self.context.client.replace_status(&object).await?;
+            let written = self.context.client.replace_status(&object).await?;
+            self.daemon_sets.observe_write(written);
         }
         if let Some(error) = created.into_iter().chain(deleted).find_map(Result::err) {
             return Err(error.into());
@@ -219,23 +227,21 @@ impl DaemonSets {
         let uid = daemon_set.metadata.uid.clone().unwrap_or_default();
         let mut failures = self.failures.lock().expect("no holder of this lock panics");
         // What has not failed for twice the longest wait is well again.
-        failures.retain(|_, (_, since, _)| now.saturating_sub(*since) < 2 * FAILED_MAX);
+        failures.retain(|_, failed| now.saturating_sub(failed.since) < 2 * FAILED_MAX);
         let mut next: Option<Duration> = None;
         let allowed = removals.into_iter().filter(|removal| {
             let Some(node) = &removal.failed_on else {
                 return true;
             };
             let id = (uid.clone(), node.clone());
-            let (backoff, since, wait) = failures.entry(id).or_insert_with(|| {
-                (
-                    Backoff::new(FAILED_INITIAL, FAILED_MAX),
-                    now,
-                    Duration::ZERO,
-                )
+            let failed = failures.entry(id).or_insert_with(|| Failed {
+                backoff: Backoff::new(FAILED_INITIAL, FAILED_MAX),
+                since: now,
+                wait: Duration::ZERO,
             });
-            let left = (*since + *wait).saturating_sub(now);
+            let left = (failed.since + failed.wait).saturating_sub(now);
             if left.is_zero() {
-                (*since, *wait) = (now, backoff.next_wait());
+                (failed.since, failed.wait) = (now, failed.backoff.next_wait());
                 return true;
             }
             next = Some(next.map_or(left, |next| next.min(left)));

@@ -149,18 +149,16 @@ impl Deployments {
         status: &mut DeploymentStatus,
     ) -> anyhow::Result<()> {
         let name = object.metadata.name.clone().unwrap_or_default();
-        let error = match self.context.client.create(object).await {
-            Ok(_) => {
-                let replicas = set.replicas();
-                if replicas > 0 {
-                    let text = format!("Scaled up replica set {name} from 0 to {replicas}");
-                    self.context
-                        .recorder
-                        .normal(&**deployment, "ScalingReplicaSet", text);
-                }
-                return Ok(());
+        let created = self.context.client.create(object).await;
+        let Err(error) = created else {
+            let replicas = set.replicas();
+            if replicas > 0 {
+                let text = format!("Scaled up replica set {name} from 0 to {replicas}");
+                self.context
+                    .recorder
+                    .normal(&**deployment, "ScalingReplicaSet", text);
             }
-            Err(error) => error,
+            return Ok(());
         };
         if error.is_already_exists() {
             let Key { namespace, .. } = Key::of(&**deployment);
@@ -234,7 +232,8 @@ impl Deployments {
             let annotations = object.metadata.annotations.get_or_insert_default();
             annotations.insert(revision::ANNOTATION.to_owned(), revision);
         }
-        self.context.client.replace_status(&object).await?;
+        let written = self.context.client.replace_status(&object).await?;
+        self.deployments.observe_write(written);
         Ok(())
     }
 }

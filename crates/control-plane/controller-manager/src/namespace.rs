@@ -96,7 +96,7 @@ impl Reconciler for Namespaces {
         let mut changed = current.clone();
         let status = changed.status.get_or_insert_default();
         let known = status.conditions.take().unwrap_or_default();
-        status.conditions = Some(conditions(known, &remaining, now));
+        status.conditions = Some(conditions(&known, &remaining, now));
         status.phase = Some("Terminating".to_owned());
         if changed.status != current.status {
             changed = client.replace_status(&changed).await?;

@@ -36,7 +36,9 @@ pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()
 }
 
 async fn connect(config: &Config, clock: &SharedClock) -> anyhow::Result<Arc<dyn Clients>> {
-    let settings = Client::config(&config.kubeconfig).await?;
+    let path = config.kubeconfig.as_ref();
+    let path = path.context("--kubeconfig is required: it names the API server")?;
+    let settings = Client::config(path).await?;
     let root = Client::from_config(settings.clone())?;
     if !config.use_service_account_credentials {
         return Ok(Arc::new(OneClient(root)));

@@ -100,7 +100,8 @@ impl<K: Owner> Reconciler for Replicas<K> {
         let failure = self.apply(key, &owner, &observed.wanted, action).await;
         let status = plan::status(&observed, failure.as_ref(), self.context.clock.now());
         if status != observed.wanted.status {
-            owner.write_status(&self.context.client, status).await?;
+            let written = owner.write_status(&self.context.client, status).await?;
+            self.owners.observe_write(written);
         }
         match failure {
             Some((_, error)) => Err(error.into()),

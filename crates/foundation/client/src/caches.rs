@@ -55,12 +55,14 @@ pub struct Caches {
     inner: Arc<Inner>,
 }
 
+type CacheId = (TypeId, Address, Scope);
+
 struct Inner {
     client: Client,
     clock: SharedClock,
     shutdown: Shutdown,
     tasks: Tasks,
-    known: Mutex<HashMap<(TypeId, Address, Scope), Box<dyn Any + Send>>>,
+    known: Mutex<HashMap<CacheId, Box<dyn Any + Send>>>,
 }
 
 impl Debug for Caches {
@@ -275,7 +277,7 @@ impl<K: Object> Cache<K> {
             version.and_then(|version| version.parse::<u64>().ok())
         };
         if known.is_some_and(|known| version(&known) < version(&object)) {
-            self.store.apply(Arc::new(object));
+            self.store.apply(&Arc::new(object));
         }
     }
 }

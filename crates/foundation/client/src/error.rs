@@ -3,6 +3,7 @@
 use kube::core::Status;
 
 /// A request that was not answered as wanted.
+#[expect(clippy::error_impl_error, reason = "read as `styr_client::Error`")]
 #[derive(Debug, thiserror::Error)]
 #[error("could not {attempted}")]
 pub struct Error {

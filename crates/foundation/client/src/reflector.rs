@@ -256,7 +256,7 @@ impl<K: Object> Reflector<K> {
                         return Ok(None);
                     }
                     (None, "DELETED") => self.store.remove(object),
-                    (None, _) => self.store.apply(object),
+                    (None, _) => self.store.apply(&object),
                 }
                 self.version = version;
             }
@@ -341,3 +341,6 @@ fn escape(value: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

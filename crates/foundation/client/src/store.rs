@@ -125,18 +125,18 @@ impl<K: Object> Store<K> {
     }
 
     /// An object is there, or is there in another version.
-    pub(crate) fn apply(&self, object: Arc<K>) {
-        let key = Key::of(&*object);
+    pub(crate) fn apply(&self, object: &Arc<K>) {
+        let key = Key::of(&**object);
         let mut inner = self.write();
         // What a write answered may be ahead of the watch; time does not go back for readers.
         if inner
             .objects
             .get(&key)
-            .is_some_and(|known| is_older(&*object, known))
+            .is_some_and(|known| is_older(&**object, known))
         {
             return;
         }
-        inner.apply(key, object);
+        inner.apply(&key, object);
     }
 
     /// An object is gone; `last` is its state at the end.
@@ -156,7 +156,7 @@ impl<K: Object> Store<K> {
             inner.remove(&key, None);
         }
         for object in objects {
-            inner.apply(Key::of(&*object), object);
+            inner.apply(&Key::of(&*object), &object);
         }
         if !self.synced.send_replace(true) {
             inner.each_subscriber(Inbox::synced);
@@ -186,8 +186,8 @@ fn is_older<K: Object>(object: &K, known: &K) -> bool {
 }
 
 impl<K: Object> Inner<K> {
-    fn apply(&mut self, key: Key, object: Arc<K>) {
-        let old = self.objects.insert(key.clone(), Arc::clone(&object));
+    fn apply(&mut self, key: &Key, object: &Arc<K>) {
+        let old = self.objects.insert(key.clone(), Arc::clone(object));
         let unchanged = old.as_ref().is_some_and(|old| {
             let version = &old.metadata().resource_version;
             version.is_some() && *version == object.metadata().resource_version
@@ -197,12 +197,12 @@ impl<K: Object> Inner<K> {
         }
         for index in self.indexes.values_mut() {
             if let Some(old) = &old {
-                index.remove(&key, old);
+                index.remove(key, old);
             }
-            index.add(&key, &object);
+            index.add(key, object);
         }
         self.each_subscriber(|inbox| {
-            inbox.applied(key.clone(), old.clone(), Arc::clone(&object));
+            inbox.applied(key.clone(), old.clone(), Arc::clone(object));
         });
     }
 
@@ -278,3 +278,6 @@ impl<K: Object> Index<K> {
         self.store.indexed(self.name, value)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,36 +52,20 @@ impl Remaining {
     }
 }
 
+type Text = (&'static str, String);
+
 /// All conditions; the time of transition moves only with the status.
 pub(super) fn conditions(
-    known: Vec<NamespaceCondition>,
+    known: &[NamespaceCondition],
     remaining: &Remaining,
     now: Timestamp,
 ) -> Vec<NamespaceCondition> {
-    let list = |map: &BTreeMap<String, usize>, noun: &str| {
-        let entries: Vec<String> = map
-            .iter()
-            .map(|(name, count)| format!("{name} {noun} {count} resource instances"))
-            .collect();
-        entries.join(", ")
-    };
-    let failed = |problems: &[String], what: &str| {
-        format!(
-            "{what}, {} error(s): {}",
-            problems.len(),
-            problems.join(", ")
-        )
-    };
+    let fine = |reason: &'static str, text: &str| (reason, text.to_owned());
     let wanted = [
         (
             "NamespaceDeletionDiscoveryFailure",
-            (!remaining.undiscovered.is_empty()).then(|| {
-                (
-                    "DiscoveryFailed",
-                    failed(&remaining.undiscovered, "Discovery failed for some groups"),
-                )
-            }),
-            (
+            remaining.undiscovered_text(),
+            fine(
                 "ResourcesDiscovered",
                 "All resources successfully discovered",
             ),
@@ -89,42 +73,28 @@ pub(super) fn conditions(
         (
             "NamespaceDeletionGroupVersionParsingFailure",
             None,
-            (
+            fine(
                 "ParsedGroupVersions",
                 "All legacy kube types successfully parsed",
             ),
         ),
         (
             "NamespaceDeletionContentFailure",
-            (!remaining.failed.is_empty()).then(|| {
-                let what = "Failed to delete all resource types";
-                ("ContentDeletionFailed", failed(&remaining.failed, what))
-            }),
-            (
+            remaining.failed_text(),
+            fine(
                 "ContentDeleted",
                 "All content successfully deleted, may be waiting on finalization",
             ),
         ),
         (
             "NamespaceContentRemaining",
-            (!remaining.left.is_empty()).then(|| {
-                let text = list(&remaining.left, "has");
-                (
-                    "SomeResourcesRemain",
-                    format!("Some resources are remaining: {text}"),
-                )
-            }),
-            ("ContentRemoved", "All content successfully removed"),
+            remaining.left_text(),
+            fine("ContentRemoved", "All content successfully removed"),
         ),
         (
             "NamespaceFinalizersRemaining",
-            (!remaining.finalizers.is_empty()).then(|| {
-                let text = list(&remaining.finalizers, "in");
-                let text =
-                    format!("Some content in the namespace has finalizers remaining: {text}");
-                ("SomeFinalizersRemain", text)
-            }),
-            (
+            remaining.finalizers_text(),
+            fine(
                 "ContentHasNoFinalizers",
                 "All content-preserving finalizers finished",
             ),
@@ -133,7 +103,7 @@ pub(super) fn conditions(
     let made = wanted.into_iter().map(|(kind, problem, fine)| {
         let before = known.iter().find(|condition| condition.type_ == kind);
         let status = if problem.is_some() { "True" } else { "False" };
-        let (reason, message) = problem.unwrap_or((fine.0, fine.1.to_owned()));
+        let (reason, message) = problem.unwrap_or(fine);
         let since = before.filter(|before| before.status == status);
         NamespaceCondition {
             type_: kind.to_owned(),
@@ -146,4 +116,42 @@ pub(super) fn conditions(
         }
     });
     made.collect()
+}
+
+impl Remaining {
+    fn undiscovered_text(&self) -> Option<Text> {
+        let text = problems(&self.undiscovered, "Discovery failed for some groups")?;
+        Some(("DiscoveryFailed", text))
+    }
+
+    fn failed_text(&self) -> Option<Text> {
+        let text = problems(&self.failed, "Failed to delete all resource types")?;
+        Some(("ContentDeletionFailed", text))
+    }
+
+    fn left_text(&self) -> Option<Text> {
+        let text = counts(&self.left, "has")?;
+        Some((
+            "SomeResourcesRemain",
+            format!("Some resources are remaining: {text}"),
+        ))
+    }
+
+    fn finalizers_text(&self) -> Option<Text> {
+        let text = counts(&self.finalizers, "in")?;
+        let text = format!("Some content in the namespace has finalizers remaining: {text}");
+        Some(("SomeFinalizersRemain", text))
+    }
+}
+
+fn problems(problems: &[String], what: &str) -> Option<String> {
+    let count = problems.len();
+    (count > 0).then(|| format!("{what}, {count} error(s): {}", problems.join(", ")))
+}
+
+fn counts(map: &BTreeMap<String, usize>, word: &str) -> Option<String> {
+    let entry =
+        |(name, count): (&String, &usize)| format!("{name} {word} {count} resource instances");
+    let entries: Vec<String> = map.iter().map(entry).collect();
+    (!entries.is_empty()).then(|| entries.join(", "))
 }

@@ -31,7 +31,7 @@ pub(super) trait Owner: Object {
     /// Its spec and status in the form of a ReplicaSet's.
     fn wanted(&self) -> Wanted;
     /// Reports a status.
-    async fn write_status(&self, client: &Client, status: ReplicaSetStatus) -> Result<(), Error>;
+    async fn write_status(&self, client: &Client, status: ReplicaSetStatus) -> Result<Self, Error>;
 }
 
 fn seconds(seconds: Option<i32>) -> Duration {
@@ -53,10 +53,10 @@ impl Owner for ReplicaSet {
         }
     }
 
-    async fn write_status(&self, client: &Client, status: ReplicaSetStatus) -> Result<(), Error> {
+    async fn write_status(&self, client: &Client, status: ReplicaSetStatus) -> Result<Self, Error> {
         let mut object = self.clone();
         object.status = Some(status);
-        client.replace_status(&object).await.map(|_| ())
+        client.replace_status(&object).await
     }
 }
 
@@ -94,7 +94,7 @@ impl Owner for ReplicationController {
         }
     }
 
-    async fn write_status(&self, client: &Client, status: ReplicaSetStatus) -> Result<(), Error> {
+    async fn write_status(&self, client: &Client, status: ReplicaSetStatus) -> Result<Self, Error> {
         let conditions = status.conditions.map(|conditions| {
             let convert = |c: ReplicaSetCondition| ReplicationControllerCondition {
                 last_transition_time: c.last_transition_time,
@@ -114,6 +114,6 @@ impl Owner for ReplicationController {
             ready_replicas: status.ready_replicas,
             replicas: status.replicas,
         });
-        client.replace_status(&object).await.map(|_| ())
+        client.replace_status(&object).await
     }
 }

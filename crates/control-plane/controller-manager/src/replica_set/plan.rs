@@ -107,7 +107,7 @@ pub(super) fn status(
             conditions::set_replica_set(&mut known, "ReplicaFailure", (reason, text), now);
         }
         _ if observed.may_act => {
-            known.retain(|condition| condition.type_.as_deref() != Some("ReplicaFailure"))
+            known.retain(|condition| condition.type_.as_deref() != Some("ReplicaFailure"));
         }
         _ => {}
     }

@@ -28,11 +28,10 @@ pub(super) fn limits(daemon_set: &DaemonSet, desired: usize) -> (usize, usize) {
     }
 }
 
+type Pair<'a> = (Option<&'a Arc<Pod>>, Option<&'a Arc<Pod>>);
+
 /// The pods of one node that are not going: current, old. `None` if there are several of a kind.
-fn pair<'a>(
-    pass: &Pass<'_>,
-    pods: &'a [Arc<Pod>],
-) -> Option<(Option<&'a Arc<Pod>>, Option<&'a Arc<Pod>>)> {
+fn pair<'a>(pass: &Pass<'_>, pods: &'a [Arc<Pod>]) -> Option<Pair<'a>> {
     let (mut new, mut old) = (None, None);
     for pod in pods
         .iter()
