@@ -1,7 +1,6 @@
 //! Values by their type.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use serde_json::{Map, Number, Value};
 use styr_meta::field::quoted;
@@ -14,8 +13,8 @@ use crate::zero;
 const PROBLEMS_MAX: usize = 100;
 
 /// A step on the way to a value.
-enum Step {
-    Field(Arc<Field>),
+enum Step<'a> {
+    Field(&'a Field),
     Key(String),
     Index(usize),
 }
@@ -26,7 +25,7 @@ pub(super) struct Reader<'a> {
     scanner: Scanner<'a>,
     reports: bool,
     problems: Vec<String>,
-    path: Vec<Step>,
+    path: Vec<Step<'a>>,
     /// The struct whose field is being read.
     owner: Option<TypeId>,
 }
@@ -87,7 +86,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn members(&mut self, id: TypeId, it: &Struct) -> Result<Value, DecodeError> {
+    fn members(&mut self, id: TypeId, it: &'a Struct) -> Result<Value, DecodeError> {
         self.scanner.skip();
         self.scanner.descend()?;
         let owner = self.owner.replace(id);
@@ -119,11 +118,11 @@ impl<'a> Reader<'a> {
 
     fn member(
         &mut self,
-        field: &Arc<Field>,
+        field: &'a Field,
         key: String,
         map: &mut Map<String, Value>,
     ) -> Result<(), DecodeError> {
-        self.path.push(Step::Field(Arc::clone(field)));
+        self.path.push(Step::Field(field));
         let value = self.value(field.node)?;
         self.path.pop();
         let node = self.schema.node(field.node);
@@ -174,7 +173,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An object by the field `Schema`; a list or a truth by its own field.
-    fn one_of(&mut self, id: TypeId, it: &Struct) -> Result<Option<Value>, DecodeError> {
+    fn one_of(&mut self, id: TypeId, it: &'a Struct) -> Result<Option<Value>, DecodeError> {
         let form = |name: &str| it.fields.iter().find(|field| field.go == name);
         let target = match self.scanner.peek() {
             Some(b'{') => form("Schema"),
