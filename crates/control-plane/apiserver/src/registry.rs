@@ -11,6 +11,7 @@ mod delete;
 pub mod delete_options;
 pub mod entry;
 mod feed;
+mod freshness;
 mod layout;
 mod lease;
 mod metadata;
@@ -41,6 +42,7 @@ pub use progress::Progress;
 pub use update::{Target, Updated};
 
 use entry::Malformed;
+use freshness::Freshness;
 use lease::Leases;
 
 /// All resources.
@@ -65,6 +67,7 @@ pub struct Registry {
     store: Arc<dyn Store>,
     clock: SharedClock,
     progress: Arc<Progress>,
+    freshness: Arc<Freshness>,
     leases: Option<Leases>,
     hooks: OnceLock<Arc<dyn Hooks>>,
 }
@@ -84,6 +87,7 @@ impl Resources {
         event_ttl_seconds: i64,
     ) -> Arc<Self> {
         let progress = Arc::new(Progress::new(Arc::clone(clock)));
+        let freshness = Arc::new(Freshness::new(Arc::clone(store)));
         let mut resources = Self {
             store: Arc::clone(store),
             clock: Arc::clone(clock),
@@ -112,6 +116,7 @@ impl Resources {
                 store: Arc::clone(store),
                 clock: Arc::clone(clock),
                 progress: Arc::clone(&progress),
+                freshness: Arc::clone(&freshness),
                 leases: is_event.then(|| Leases::new(event_ttl_seconds)),
                 hooks: OnceLock::new(),
             }));

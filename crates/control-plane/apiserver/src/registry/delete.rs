@@ -47,35 +47,56 @@ impl Registry {
         name: &str,
         options: &DeleteOptions,
     ) -> Result<Deleted, Status> {
-        let mut current = self.find(call.namespace, name, At::Latest).await?;
+        // As with updates, the cache's word is good enough for a first try.
+        let mut is_fresh = call.dry_run;
+        let at = if is_fresh { At::Latest } else { At::Any };
+        let mut current = self.find(call.namespace, name, at).await?;
         for _ in 0..TRIES_MAX {
-            let Some(existing) = current else { break };
-            let old = existing.value();
-            self.check_delete_preconditions(&old, name, options)?;
-            let subject = Subject {
-                operation: Operation::Delete,
-                kind: &self.kind,
-                subresource: "",
-                name,
+            let outcome = match current {
+                None if is_fresh => break,
+                None => None,
+                Some(existing) => Some(self.delete_once(call, existing, (name, options)).await),
             };
-            call.admit(&subject, None, Some(&old)).await?;
-            call.validate(&subject, None, Some(&old)).await?;
-            let next = match self.plan_deletion(old, options, self.clock.now()) {
-                Plan::Wait => {
-                    return Ok(Deleted {
-                        entry: existing,
-                        gone: false,
-                    });
+            match outcome {
+                Some(Ok(Next::Done(deleted))) => return Ok(deleted),
+                Some(Ok(Next::Waiting(entry))) if is_fresh => {
+                    return Ok(Deleted { entry, gone: false });
                 }
-                Plan::Remove => self.remove(call, existing).await?,
-                Plan::Mark(marked, removes) => self.mark(call, existing, marked, removes).await?,
-            };
-            match next {
-                Next::Done(deleted) => return Ok(deleted),
-                Next::Overtaken(now) => current = now,
+                Some(Ok(Next::Overtaken(now))) => {
+                    current = now;
+                    is_fresh = true;
+                    continue;
+                }
+                Some(Err(refused)) if is_fresh => return Err(refused),
+                _ => {}
             }
+            current = self.find(call.namespace, name, At::Latest).await?;
+            is_fresh = true;
         }
         Err(status::not_found(&self.kind, name))
+    }
+
+    async fn delete_once(
+        &self,
+        call: &mut Call<'_>,
+        existing: Arc<Entry>,
+        (name, options): (&str, &DeleteOptions),
+    ) -> Result<Next, Status> {
+        let old = existing.value();
+        self.check_delete_preconditions(&old, name, options)?;
+        let subject = Subject {
+            operation: Operation::Delete,
+            kind: &self.kind,
+            subresource: "",
+            name,
+        };
+        call.admit(&subject, None, Some(&old)).await?;
+        call.validate(&subject, None, Some(&old)).await?;
+        match self.plan_deletion(old, options, self.clock.now()) {
+            Plan::Wait => Ok(Next::Waiting(existing)),
+            Plan::Remove => self.remove(call, existing).await,
+            Plan::Mark(marked, removes) => self.mark(call, existing, marked, removes).await,
+        }
     }
 
     async fn mark(
@@ -88,10 +109,7 @@ impl Registry {
         let json = self.encode(&mut marked);
         let key = existing.key().to_owned();
         if json == *existing.stored() && !removes {
-            return Ok(Next::Done(Deleted {
-                entry: existing,
-                gone: false,
-            }));
+            return Ok(Next::Waiting(existing));
         }
         if call.dry_run {
             let entry = entry(&key, json, existing.revision());
@@ -304,5 +322,7 @@ enum Grace {
 
 enum Next {
     Done(Deleted),
+    /// It is being deleted already, and nothing changes.
+    Waiting(Arc<Entry>),
     Overtaken(Option<Arc<Entry>>),
 }

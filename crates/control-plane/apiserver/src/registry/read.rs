@@ -30,7 +30,7 @@ impl Registry {
             At::Any => Ok(()),
             At::NotOlderThan(revision) | At::Exact(revision) => self.progress.wait(revision).await,
             At::Latest => {
-                let now = self.store.current_revision().await;
+                let now = self.freshness.now().await;
                 let now = now.map_err(|error| Self::unavailable(&error))?;
                 self.progress.wait(now).await
             }

@@ -50,21 +50,35 @@ impl Registry {
     where
         F: FnMut(Option<&Value>) -> Result<Value, Status> + Send,
     {
-        let mut current = self.find(call.namespace, target.name, At::Latest).await?;
+        // The cache may be behind: what goes wrong by its word is tried again by the store's. A dry
+        // run has no compare-and-swap to tell it.
+        let mut is_fresh = call.dry_run;
+        let at = if is_fresh { At::Latest } else { At::Any };
+        let mut current = self.find(call.namespace, target.name, at).await?;
+        let warnings = call.warnings.len();
         for _ in 0..TRIES_MAX {
-            let Some(existing) = current else {
-                if !self.kind.rules.allow_create_on_update() {
-                    return Err(status::not_found(&self.kind, target.name));
+            let outcome = match &current {
+                None if !is_fresh => Ok(Step::Unsure),
+                None if self.kind.rules.allow_create_on_update() => {
+                    return self.create_by_update(call, change(None)?).await;
                 }
-                return self.create_by_update(call, change(None)?).await;
+                None => return Err(status::not_found(&self.kind, target.name)),
+                Some(existing) => self.update_once(call, target, existing, &mut change).await,
             };
-            match self
-                .update_once(call, target, &existing, &mut change)
-                .await?
-            {
-                Step::Done(updated) => return Ok(updated),
-                Step::Overtaken(now) => current = now,
+            match outcome {
+                Ok(Step::Done(updated)) => return Ok(updated),
+                Ok(Step::Same(entry)) if is_fresh => return Ok(Updated::of(entry)),
+                Ok(Step::Overtaken(now)) => {
+                    current = now;
+                    is_fresh = true;
+                    continue;
+                }
+                Err(refused) if is_fresh => return Err(refused),
+                Ok(Step::Same(_) | Step::Unsure) | Err(_) => {}
             }
+            call.warnings.truncate(warnings);
+            current = self.find(call.namespace, target.name, At::Latest).await?;
+            is_fresh = true;
         }
         Err(status::conflict(&self.kind, target.name, status::MODIFIED))
     }
@@ -148,10 +162,14 @@ impl Registry {
     ) -> Result<Step, Status> {
         let json = self.encode(&mut new);
         if json == *existing.stored() {
-            return Ok(Step::done(Arc::clone(existing)));
+            return Ok(Step::Same(Arc::clone(existing)));
         }
         if call.dry_run {
-            return Ok(Step::done(entry(existing.key(), json, existing.revision())));
+            return Ok(Step::Done(Updated::of(entry(
+                existing.key(),
+                json,
+                existing.revision(),
+            ))));
         }
         let key = self.store_key(existing.key());
         let lease = self.lease().await?;
@@ -160,7 +178,11 @@ impl Registry {
             .update(key, json.clone(), existing.revision(), lease)
             .await
         {
-            Ok(revision) => Ok(Step::done(entry(existing.key(), json, revision))),
+            Ok(revision) => Ok(Step::Done(Updated::of(entry(
+                existing.key(),
+                json,
+                revision,
+            )))),
             Err(error) => self.overtaken(existing.key(), error).map(Step::Overtaken),
         }
     }
@@ -291,16 +313,20 @@ fn object_key(object: &Value) -> String {
 
 enum Step {
     Done(Updated),
+    /// Nothing would change.
+    Same(Arc<Entry>),
     /// Somebody was quicker; the object as it is now.
     Overtaken(Option<Arc<Entry>>),
+    /// The cache does not know the object.
+    Unsure,
 }
 
-impl Step {
-    fn done(entry: Arc<Entry>) -> Self {
-        Self::Done(Updated {
+impl Updated {
+    fn of(entry: Arc<Entry>) -> Self {
+        Self {
             entry,
             created: false,
             deleted: false,
-        })
+        }
     }
 }
