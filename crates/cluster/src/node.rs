@@ -1,3 +1,131 @@
-//! Node sandboxes (being wired).
+//! Node sandboxes: what stands in for a machine.
+//!
+//! `node-init` is started twice. Outside, it opens the ports of the host, enters its control group
+//! and new namespaces, and waits until the cluster tool has laid the network. Inside, it is the
+//! first process of the node: it mounts, starts container runtime and kubelet, keeps them running,
+//! carries ports, and reaps. Everything in a node ends with that process.
+
+mod files;
+mod mounts;
+mod ports;
+mod supervise;
+
+use std::fs;
+use std::io::{BufRead as _, Write as _};
+use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::thread::UnshareFlags;
+use serde::{Deserialize, Serialize};
+use styr_kernel::cgroups::{Cgroups, Limits};
+use styr_kernel::process;
+
+pub use ports::Mapping;
+pub(crate) use files::write_files;
+
+/// The subcommand's name.
 pub const NAME: &str = "node-init";
-pub fn command(_: &[String]) -> anyhow::Result<std::process::ExitCode> { anyhow::bail!("not implemented") }
+/// What the outer process says once its namespaces exist.
+pub(crate) const NAMESPACES: &str = "namespaces";
+/// What it says once the node's first process runs.
+pub(crate) const STARTED: &str = "started";
+
+/// What a node's first process has to know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// Host name.
+    pub name: String,
+    /// On the bridge.
+    pub address: Ipv4Addr,
+    /// The node's own folder; `rootfs` in it becomes `/`.
+    pub folder: PathBuf,
+    /// The image store that all nodes of the machine share.
+    pub images: PathBuf,
+    /// Below each hierarchy.
+    pub cgroup: String,
+    /// Ports of the host that lead to the node.
+    pub ports: Vec<Mapping>,
+    /// Folders of the host: source, target, read-only.
+    pub mounts: Vec<(PathBuf, PathBuf, bool)>,
+    /// The kubelet's arguments.
+    pub kubelet: Vec<String>,
+}
+
+impl Sandbox {
+    /// The file that the sandbox is described in.
+    pub(crate) fn file(folder: &Path) -> PathBuf {
+        folder.join("sandbox.json")
+    }
+
+    /// The file with the id of the first process.
+    pub(crate) fn pid_file(folder: &Path) -> PathBuf {
+        folder.join("pid")
+    }
+
+    /// What becomes `/` in the node.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.join("rootfs")
+    }
+
+    fn read(folder: &Path) -> Result<Self> {
+        let path = Self::file(folder);
+        let bytes = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))
+    }
+}
+
+/// `styr node-init FOLDER` outside, `styr node-init FOLDER inside [DESCRIPTOR ...]` inside.
+pub fn command(args: &[String]) -> Result<ExitCode> {
+    match args {
+        [folder] => outside(Path::new(folder))?,
+        [folder, inside, descriptors @ ..] if inside == "inside" => {
+            let descriptors: Vec<i32> =
+                descriptors.iter().map(|it| it.parse()).collect::<Result<_, _>>()?;
+            supervise::run(Sandbox::read(Path::new(folder))?, &descriptors)?;
+        }
+        _ => bail!("usage: styr {NAME} FOLDER"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn outside(folder: &Path) -> Result<()> {
+    let sandbox = Sandbox::read(folder)?;
+    let listeners = ports::open(&sandbox.ports)?;
+    let cgroups = Cgroups::detect().context("could not find the control groups")?;
+    let group = cgroups
+        .create(&sandbox.cgroup, &Limits::default())
+        .with_context(|| format!("could not make control group {}", sandbox.cgroup))?;
+    group.add(std::process::id()).context("could not enter the control group")?;
+    let namespaces = UnshareFlags::NEWNS
+        | UnshareFlags::NEWNET
+        | UnshareFlags::NEWUTS
+        | UnshareFlags::NEWIPC
+        | UnshareFlags::NEWCGROUP
+        | UnshareFlags::NEWPID;
+    process::unshare(namespaces).context("could not make namespaces; this needs root")?;
+    say(&format!("{NAMESPACES} {}", std::process::id()))?;
+    // The tool answers when the network is laid; if it is gone, so is the node.
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).context("could not wait for the network")?;
+    if answer.is_empty() {
+        bail!("the tool that makes the cluster is gone");
+    }
+    let log = fs::File::create(folder.join("node.log")).context("could not make node.log")?;
+    let mut inside = Command::new("/proc/self/exe");
+    inside.arg(NAME).arg(folder).arg("inside");
+    for listener in &listeners {
+        inside.arg(listener.as_raw_fd().to_string());
+    }
+    inside.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    let child = inside.spawn().context("could not start the node's first process")?;
+    fs::write(Sandbox::pid_file(folder), child.id().to_string()).context("could not write pid")?;
+    say(STARTED)
+}
+
+fn say(line: &str) -> Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("the tool does not listen")
+}

@@ -177,6 +177,20 @@ impl State {
         Ok(subnets)
     }
 
+    /// Leaves a setting to be put back by the last cluster.
+    pub(crate) fn defer_setting(&self, path: &Path, before: &str) -> Result<()> {
+        let others = self.clusters()?;
+        let entry = crate::journal::Entry::Setting { path: path.to_owned(), before: before.to_owned() };
+        for name in others {
+            let folder = self.cluster(&name);
+            // The cluster that goes away has been renamed by then, so any other one will do.
+            if folder.join("cluster.json").exists() {
+                return Ok(crate::journal::Journal::open(&folder)?.write(&entry)?);
+            }
+        }
+        Ok(())
+    }
+
     /// Held while something that all clusters share is looked at and changed.
     pub fn shared_lock(&self) -> Result<File> {
         let path = self.shared().join("lock");

@@ -1,0 +1,9 @@
+//! What a cluster needs of the host: a bridge, a way out, control groups.
+//!
+//! Each thing is written into the journal before it is made; [`undo`] takes it back.
+
+mod network;
+mod undo;
+
+pub(crate) use network::{attach, make};
+pub(crate) use undo::undo;

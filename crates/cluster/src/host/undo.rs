@@ -1,0 +1,103 @@
+//! Takes back what a journal says was made. What is gone already is no error.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use styr_kernel::cgroups::Cgroups;
+use styr_kernel::netlink::Netlink;
+use styr_kernel::netns::set_sysctl;
+use styr_kernel::nftables::{Batch, Nftables, Table};
+
+use crate::journal::Entry;
+use crate::kubeconfig;
+use crate::state::State;
+
+/// Undoes one entry.
+pub(crate) fn undo(entry: &Entry, state: &State) -> Result<()> {
+    match entry {
+        Entry::Link { name } => link(name),
+        Entry::Table { name } => table(name),
+        Entry::Cgroup { path } => cgroup(path),
+        Entry::Node { name, pid_file } => {
+            node(pid_file).with_context(|| format!("could not end node {name}"))
+        }
+        Entry::Setting { path, before } => setting(path, before, state),
+        Entry::Kubeconfig { path, context } => kubeconfig::remove(path, context),
+    }
+}
+
+fn link(name: &str) -> Result<()> {
+    let mut netlink = Netlink::open().context("could not speak to the kernel")?;
+    if let Some(link) = netlink.link(name)? {
+        netlink.delete_link(link.index)?;
+    }
+    Ok(())
+}
+
+fn table(name: &str) -> Result<()> {
+    let mut nftables = Nftables::open().context("could not speak to the kernel")?;
+    let table = Table::ipv4(name);
+    if nftables.has_table(&table)? {
+        let mut batch = Batch::new();
+        batch.delete_table(&table);
+        nftables.commit(batch)?;
+    }
+    Ok(())
+}
+
+fn cgroup(path: &Path) -> Result<()> {
+    let cgroups = Cgroups::detect().context("could not find the control groups")?;
+    let path = path.to_string_lossy();
+    let group = cgroups.open(&path).with_context(|| format!("could not open {path}"))?;
+    if !group.exists() {
+        return Ok(());
+    }
+    group.kill().with_context(|| format!("could not end what runs in {path}"))?;
+    group.remove().with_context(|| format!("could not remove {path}"))?;
+    // The cluster's own level goes with its last node.
+    if let Some((parent, _)) = path.rsplit_once('/')
+        && !parent.is_empty()
+        && let Ok(parent) = cgroups.open(parent)
+        && let Err(error) = parent.remove()
+    {
+        tracing::debug!(%error, "control group is still in use");
+    }
+    Ok(())
+}
+
+/// Ends a node's first process, and everything in the node with it; waits until it is gone.
+fn node(pid_file: &Path) -> Result<()> {
+    let text = match fs::read_to_string(pid_file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).context("could not read its process id"),
+    };
+    let pid: i32 = text.trim().parse().context("its process id is damaged")?;
+    let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let folder = pid_file.parent().unwrap_or(pid_file);
+    // The id may be another process's by now.
+    let folder = folder.as_os_str().as_encoded_bytes();
+    if !command.windows(folder.len()).any(|window| window == folder) {
+        return Ok(());
+    }
+    let pid = Pid::from_raw(pid).context("its process id is damaged")?;
+    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return Ok(()) };
+    if pidfd_send_signal(&process, Signal::KILL).is_err() {
+        return Ok(());
+    }
+    poll(&mut [PollFd::new(&process, PollFlags::IN)], None).context("could not wait for its end")?;
+    Ok(())
+}
+
+/// Put back when the last cluster goes; until then others may need it.
+fn setting(path: &Path, before: &str, state: &State) -> Result<()> {
+    if state.clusters()?.len() > 1 {
+        return state.defer_setting(path, before);
+    }
+    let path = path.to_string_lossy();
+    set_sysctl(&path, before).with_context(|| format!("could not put {path} back"))
+}
