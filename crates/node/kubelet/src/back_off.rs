@@ -48,7 +48,8 @@ impl BackOff {
         let known = self.entries.get(name);
         let known = known.filter(|e| failed.duration_since(e.updated) <= FORGET_AFTER);
         let wait = known.map_or(INITIAL, |entry| (entry.wait * 2).min(MAX));
-        self.entries.insert(name.to_owned(), Entry { wait, updated: now });
+        self.entries
+            .insert(name.to_owned(), Entry { wait, updated: now });
     }
 
     pub(crate) fn reset(&mut self, name: &str) {

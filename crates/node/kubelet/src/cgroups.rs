@@ -48,7 +48,12 @@ impl Cgroups {
             let all = CONTROLLERS.iter().map(|controller| mount.join(controller));
             all.filter(|path| path.is_dir()).collect()
         };
-        Self { hierarchies, is_v2, root: root.trim_matches('/').to_owned(), driver }
+        Self {
+            hierarchies,
+            is_v2,
+            root: root.trim_matches('/').to_owned(),
+            driver,
+        }
     }
 
     /// What the runtime is told as the parent of a pod's containers.
@@ -105,7 +110,10 @@ impl Cgroups {
                 let available = std::fs::read_to_string(path.join("cgroup.controllers"));
                 for controller in available.unwrap_or_default().split_whitespace() {
                     // A controller that cannot be handed down is left out, as upstream does.
-                    let _ = std::fs::write(path.join("cgroup.subtree_control"), format!("+{controller}"));
+                    let _ = std::fs::write(
+                        path.join("cgroup.subtree_control"),
+                        format!("+{controller}"),
+                    );
                 }
             }
             let parent = path.clone();
@@ -181,11 +189,14 @@ struct Limits {
 
 impl Limits {
     fn of(pod: &Pod) -> Self {
-        let quota = resources::pod_limit(pod, "cpu").map(|limit| resources::quota(limit.milli_value()));
+        let quota =
+            resources::pod_limit(pod, "cpu").map(|limit| resources::quota(limit.milli_value()));
         Self {
             shares: resources::shares(resources::pod_request(pod, "cpu").milli_value()),
             quota: quota.filter(|quota| *quota > 0),
-            memory: resources::pod_limit(pod, "memory").map(|q| q.value()).filter(|q| *q > 0),
+            memory: resources::pod_limit(pod, "memory")
+                .map(|q| q.value())
+                .filter(|q| *q > 0),
         }
     }
 
@@ -194,7 +205,10 @@ impl Limits {
         if is_v2 {
             let weight = 1 + ((self.shares - 2) * 9999) / 262_142;
             out.push(("cpu.weight", weight.to_string()));
-            out.extend(self.quota.map(|quota| ("cpu.max", format!("{quota} {PERIOD}"))));
+            out.extend(
+                self.quota
+                    .map(|quota| ("cpu.max", format!("{quota} {PERIOD}"))),
+            );
             out.extend(self.memory.map(|memory| ("memory.max", memory.to_string())));
         } else {
             out.push(("cpu.shares", self.shares.to_string()));
@@ -202,7 +216,10 @@ impl Limits {
                 out.push(("cpu.cfs_period_us", PERIOD.to_string()));
                 out.push(("cpu.cfs_quota_us", quota.to_string()));
             }
-            out.extend(self.memory.map(|memory| ("memory.limit_in_bytes", memory.to_string())));
+            out.extend(
+                self.memory
+                    .map(|memory| ("memory.limit_in_bytes", memory.to_string())),
+            );
         }
         out
     }

@@ -73,14 +73,12 @@ pub struct Config {
     pub address: SocketAddr,
     /// None if the port is configured as 0.
     pub healthz_address: Option<SocketAddr>,
-    pub read_only_address: Option<SocketAddr>,
     pub anonymous: bool,
     pub webhook_authentication: bool,
     pub webhook_authorization: bool,
     pub client_ca_file: Option<PathBuf>,
     pub tls_files: Option<(PathBuf, PathBuf)>,
     pub server_tls_bootstrap: bool,
-    pub rotate_certificates: bool,
     pub log_size_max: i64,
     pub log_files_max: usize,
     pub system_reserved: BTreeMap<String, String>,
@@ -110,101 +108,131 @@ impl Config {
     }
 
     fn join(flags: &Flags, file: File) -> anyhow::Result<Self> {
-        let given = |name: &str| flags.is_set(name).then(|| flags.string(name));
-        let path = |name: &str| given(name).filter(|path| !path.is_empty()).map(PathBuf::from);
-        let node_name = match given("hostname-override").filter(|name| !name.is_empty()) {
-            Some(name) => name,
-            None => host_name()?,
+        let either = |name: &str, of_file: &str| match flags.is_set(name) {
+            true => flags.string(name),
+            false => of_file.to_owned(),
         };
-        let node_name = node_name.trim().to_lowercase();
-        let node_ip = given("node-ip").filter(|ip| !ip.is_empty());
-        let node_ip = node_ip.map(|ip| ip.split(',').next().unwrap_or_default().parse());
-        let node_ip = node_ip.transpose().context("--node-ip is not an address")?;
-        let root_dir = path("root-dir").unwrap_or_else(|| "/var/lib/kubelet".into());
-        let taints = match given("register-with-taints") {
-            Some(text) => parse_taints(&text)?,
-            None => file.register_with_taints.clone(),
+        let path = |name: &str, of_file: &str| {
+            let path = either(name, of_file);
+            (!path.is_empty()).then(|| PathBuf::from(path))
         };
-        let driver = match given("cgroup-driver").unwrap_or_else(|| file.cgroup_driver.clone()).as_str() {
-            "cgroupfs" | "" => Driver::Cgroupfs,
-            "systemd" => Driver::Systemd,
-            other => anyhow::bail!("cgroupDriver {other:?} is neither cgroupfs nor systemd"),
-        };
-        let listen = |ip: &str, port: u16| -> anyhow::Result<SocketAddr> {
-            let ip: IpAddr = ip.parse().with_context(|| format!("{ip:?} is not an address"))?;
-            Ok(SocketAddr::new(ip, port))
-        };
-        let healthz = (file.healthz_port != 0)
-            .then(|| listen(&file.healthz_bind_address, file.healthz_port))
-            .transpose()?;
-        let read_only = (file.read_only_port != 0)
-            .then(|| listen(&file.address, file.read_only_port))
-            .transpose()?;
-        let list = |text: String| text.split(',').map(str::to_owned).collect::<Vec<_>>();
-        let endpoint = given("container-runtime-endpoint").unwrap_or(file.container_runtime_endpoint.clone());
-        anyhow::ensure!(!endpoint.is_empty(), "the container runtime endpoint address was not specified or empty, use --container-runtime-endpoint to set");
-        let tls = (!file.tls_cert_file.is_empty() && !file.tls_private_key_file.is_empty())
-            .then(|| (file.tls_cert_file.clone().into(), file.tls_private_key_file.clone().into()));
-        let resolv_conf = given("resolv-conf").or(file.resolv_conf.clone());
-        let resolv_conf = resolv_conf.unwrap_or_else(|| "/etc/resolv.conf".into());
-        let static_pods = given("pod-manifest-path").unwrap_or(file.static_pod_path.clone());
+        let (node_name, node_ip, taints) = identity(flags, &file)?;
+        let root_dir = path("root-dir", "").unwrap_or_else(|| "/var/lib/kubelet".into());
+        let endpoint = either(
+            "container-runtime-endpoint",
+            &file.container_runtime_endpoint,
+        );
+        anyhow::ensure!(
+            !endpoint.is_empty(),
+            "the container runtime endpoint address was not specified or empty, use --container-runtime-endpoint to set"
+        );
+        let cluster_dns = either("cluster-dns", &file.cluster_dns.join(","));
+        let cluster_dns = cluster_dns.split(',').filter(|ip| !ip.is_empty());
+        let resolv_conf = file.resolv_conf.as_deref().unwrap_or("/etc/resolv.conf");
+        let port = either("port", &file.port.to_string());
+        let port = port.parse().context("--port is not a port")?;
+        let healthz = listen(&file.healthz_bind_address, file.healthz_port)?;
+        let max_pods = either("max-pods", &file.max_pods.to_string());
+        let register_node = either("register-node", &file.register_node.to_string());
+        let tls_files = tls_files(&file);
         Ok(Self {
             node_ip,
             node_labels: flags.map("node-labels"),
             taints,
-            register_node: if flags.is_set("register-node") { flags.bool("register-node") } else { file.register_node },
-            cert_dir: path("cert-dir").unwrap_or_else(|| root_dir.join("pki")),
+            register_node: register_node == "true",
+            cert_dir: path("cert-dir", "").unwrap_or_else(|| root_dir.join("pki")),
             root_dir,
-            pod_logs_dir: file.pod_logs_dir.clone().into(),
+            pod_logs_dir: file.pod_logs_dir.into(),
             container_logs_dir: "/var/log/containers".into(),
-            kubeconfig: path("kubeconfig"),
-            bootstrap_kubeconfig: path("bootstrap-kubeconfig"),
+            kubeconfig: path("kubeconfig", ""),
+            bootstrap_kubeconfig: path("bootstrap-kubeconfig", ""),
             runtime_endpoint: endpoint,
-            static_pod_path: Some(static_pods).filter(|path| !path.is_empty()).map(Into::into),
-            cluster_dns: given("cluster-dns").map_or(file.cluster_dns.clone(), list),
-            cluster_domain: given("cluster-domain").unwrap_or(file.cluster_domain.clone()),
-            resolv_conf: Some(resolv_conf).filter(|path| !path.is_empty()).map(Into::into),
-            cgroup_root: given("cgroup-root").unwrap_or(file.cgroup_root.clone()),
-            cgroup_driver: driver,
-            max_pods: if flags.is_set("max-pods") { flags.int("max-pods") } else { file.max_pods },
-            address: listen(&file.address, match given("port") {
-                Some(port) => port.parse().context("--port is not a port")?,
-                None => file.port,
-            })?,
-            healthz_address: healthz,
-            read_only_address: read_only,
+            static_pod_path: path("pod-manifest-path", &file.static_pod_path),
+            cluster_dns: cluster_dns.map(str::to_owned).collect(),
+            cluster_domain: either("cluster-domain", &file.cluster_domain),
+            resolv_conf: path("resolv-conf", resolv_conf),
+            cgroup_root: either("cgroup-root", &file.cgroup_root),
+            cgroup_driver: driver(&either("cgroup-driver", &file.cgroup_driver))?,
+            max_pods: max_pods.parse().context("--max-pods is not a number")?,
+            address: listen(&file.address, port)?,
+            healthz_address: (file.healthz_port != 0).then_some(healthz),
             anonymous: file.authentication.anonymous.enabled,
             webhook_authentication: file.authentication.webhook.enabled,
             webhook_authorization: file.authorization.mode == "Webhook",
-            client_ca_file: Some(file.authentication.x509.client_ca_file.clone())
+            client_ca_file: Some(file.authentication.x509.client_ca_file)
                 .filter(|path| !path.is_empty())
                 .map(Into::into),
-            tls_files: tls,
+            tls_files,
             server_tls_bootstrap: file.server_tls_bootstrap,
-            rotate_certificates: file.rotate_certificates,
             log_size_max: file::quantity(&file.container_log_max_size, "containerLogMaxSize")?,
             log_files_max: file.container_log_max_files,
-            eviction_memory: file::eviction_memory(&file.eviction_hard),
-            system_reserved: file.system_reserved.clone(),
-            kube_reserved: file.kube_reserved.clone(),
+            eviction_memory: file::eviction_memory(file.eviction_hard.as_ref()),
+            system_reserved: file.system_reserved,
+            kube_reserved: file.kube_reserved,
             lease_seconds: file.node_lease_duration_seconds,
-            provider_id: file.provider_id.clone(),
+            provider_id: file.provider_id,
             shown: file.shown,
             node_name,
         })
     }
 }
 
+type Identity = (String, Option<IpAddr>, Vec<Taint>);
+
+fn identity(flags: &Flags, file: &File) -> anyhow::Result<Identity> {
+    let name = match flags.string("hostname-override") {
+        empty if empty.is_empty() => host_name()?,
+        name => name,
+    };
+    let ip = flags.string("node-ip");
+    let ip = ip.split(',').next().filter(|ip| !ip.is_empty());
+    let ip = ip
+        .map(str::parse)
+        .transpose()
+        .context("--node-ip is not an address")?;
+    let taints = match flags.is_set("register-with-taints") {
+        true => parse_taints(&flags.string("register-with-taints"))?,
+        false => file.register_with_taints.clone(),
+    };
+    Ok((name.trim().to_lowercase(), ip, taints))
+}
+
+fn driver(name: &str) -> anyhow::Result<Driver> {
+    match name {
+        "cgroupfs" | "" => Ok(Driver::Cgroupfs),
+        "systemd" => Ok(Driver::Systemd),
+        other => anyhow::bail!("cgroupDriver {other:?} is neither cgroupfs nor systemd"),
+    }
+}
+
+fn listen(ip: &str, port: u16) -> anyhow::Result<SocketAddr> {
+    let ip: IpAddr = ip
+        .parse()
+        .with_context(|| format!("{ip:?} is not an address"))?;
+    Ok(SocketAddr::new(ip, port))
+}
+
+fn tls_files(file: &File) -> Option<(PathBuf, PathBuf)> {
+    let (certificate, key) = (&file.tls_cert_file, &file.tls_private_key_file);
+    let is_given = !certificate.is_empty() && !key.is_empty();
+    is_given.then(|| (certificate.into(), key.into()))
+}
+
 fn host_name() -> anyhow::Result<String> {
     let name = rustix::system::uname();
-    let name = name.nodename().to_str().context("the host's name is not text")?;
+    let name = name
+        .nodename()
+        .to_str()
+        .context("the host's name is not text")?;
     Ok(name.to_owned())
 }
 
 /// `key=value:Effect,...`
 fn parse_taints(text: &str) -> anyhow::Result<Vec<Taint>> {
     let one = |text: &str| {
-        let (rest, effect) = text.rsplit_once(':').with_context(|| format!("invalid taint spec: {text}"))?;
+        let (rest, effect) = text
+            .rsplit_once(':')
+            .with_context(|| format!("invalid taint spec: {text}"))?;
         let (key, value) = rest.split_once('=').unwrap_or((rest, ""));
         Ok(Taint {
             key: key.to_owned(),
@@ -213,5 +241,8 @@ fn parse_taints(text: &str) -> anyhow::Result<Vec<Taint>> {
             ..Taint::default()
         })
     };
-    text.split(',').filter(|text| !text.is_empty()).map(one).collect()
+    text.split(',')
+        .filter(|text| !text.is_empty())
+        .map(one)
+        .collect()
 }

@@ -10,9 +10,11 @@ pub(crate) fn apply(pod: &mut Pod) {
     spec.restart_policy.get_or_insert_with(|| "Always".into());
     spec.dns_policy.get_or_insert_with(|| "ClusterFirst".into());
     spec.termination_grace_period_seconds.get_or_insert(30);
-    spec.scheduler_name.get_or_insert_with(|| "default-scheduler".into());
+    spec.scheduler_name
+        .get_or_insert_with(|| "default-scheduler".into());
     spec.enable_service_links.get_or_insert(true);
-    spec.security_context.get_or_insert_with(PodSecurityContext::default);
+    spec.security_context
+        .get_or_insert_with(PodSecurityContext::default);
     let is_host_network = spec.host_network == Some(true);
     let init = spec.init_containers.iter_mut().flatten();
     for container in init.chain(spec.containers.iter_mut()) {
@@ -40,10 +42,20 @@ pub(crate) fn apply(pod: &mut Pod) {
 
 fn of_container(container: &mut Container, is_host_network: bool) {
     let image = with_tag(container.image.as_deref().unwrap_or_default());
-    let policy = if image.ends_with(":latest") { "Always" } else { "IfNotPresent" };
-    container.image_pull_policy.get_or_insert_with(|| policy.into());
-    container.termination_message_path.get_or_insert_with(|| "/dev/termination-log".into());
-    container.termination_message_policy.get_or_insert_with(|| "File".into());
+    let policy = if image.ends_with(":latest") {
+        "Always"
+    } else {
+        "IfNotPresent"
+    };
+    container
+        .image_pull_policy
+        .get_or_insert_with(|| policy.into());
+    container
+        .termination_message_path
+        .get_or_insert_with(|| "/dev/termination-log".into());
+    container
+        .termination_message_policy
+        .get_or_insert_with(|| "File".into());
     for port in container.ports.iter_mut().flatten() {
         port.protocol.get_or_insert_with(|| "TCP".into());
         if is_host_network {

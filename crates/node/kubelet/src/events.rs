@@ -14,15 +14,28 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn new(recorder: Recorder, node: &str) -> Self {
-        Self { recorder: Some(recorder), node: node.to_owned() }
+        Self {
+            recorder: Some(recorder),
+            node: node.to_owned(),
+        }
     }
 
     pub(crate) fn normal(&self, pod: &Pod, reason: &str, message: impl Into<String>) {
-        self.tell(reference(pod, None), EventType::Normal, reason, message.into());
+        self.tell(
+            reference(pod, None),
+            EventType::Normal,
+            reason,
+            message.into(),
+        );
     }
 
     pub(crate) fn warning(&self, pod: &Pod, reason: &str, message: impl Into<String>) {
-        self.tell(reference(pod, None), EventType::Warning, reason, message.into());
+        self.tell(
+            reference(pod, None),
+            EventType::Warning,
+            reason,
+            message.into(),
+        );
     }
 
     /// About one container of a pod.
@@ -33,7 +46,12 @@ impl Events {
         reason: &str,
         message: impl Into<String>,
     ) {
-        self.tell(reference(pod, Some(container)), kind, reason, message.into());
+        self.tell(
+            reference(pod, Some(container)),
+            kind,
+            reason,
+            message.into(),
+        );
     }
 
     /// About the node itself; upstream uses its name as its uid here.
@@ -61,7 +79,10 @@ fn reference(pod: &Pod, container: Option<&str>) -> ObjectReference {
     object.field_path = container.map(|name| {
         let list = if pod::is_init(pod, name) {
             "initContainers"
-        } else if pod::containers(pod).iter().any(|container| container.name == name) {
+        } else if pod::containers(pod)
+            .iter()
+            .any(|container| container.name == name)
+        {
             "containers"
         } else {
             "ephemeralContainers"

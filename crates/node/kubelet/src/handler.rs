@@ -42,7 +42,9 @@ pub(crate) fn http_get(
         .map(|header| (header.name.clone(), header.value.clone()))
         .collect();
     let has = |headers: &[(String, String)], name: &str| {
-        headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name))
+        headers
+            .iter()
+            .any(|(key, _)| key.eq_ignore_ascii_case(name))
     };
     if !has(&headers, "user-agent") {
         headers.push(("User-Agent".into(), agent.into()));
@@ -58,7 +60,11 @@ pub(crate) fn http_get(
         scheme: action.scheme.as_deref().unwrap_or("HTTP").to_lowercase(),
         host: host.unwrap_or_else(|| pod_ip.to_owned()),
         port: port(container, &action.port)?,
-        path: if path.starts_with('/') { path } else { format!("/{path}") },
+        path: if path.starts_with('/') {
+            path
+        } else {
+            format!("/{path}")
+        },
         headers,
         timeout,
     })

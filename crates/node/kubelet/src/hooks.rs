@@ -36,14 +36,25 @@ pub(crate) async fn run(
         let request = handler::http_get(container, action, pod_ip, (AGENT, HTTP_TIMEOUT))?;
         let answer = http_client::get(request).await?;
         if !(200..400).contains(&answer.code) {
-            return Err(format!("HTTP probe failed with statuscode: {}", answer.code));
+            return Err(format!(
+                "HTTP probe failed with statuscode: {}",
+                answer.code
+            ));
         }
     } else if let Some(action) = &hook.tcp_socket {
         let port = handler::port(container, &action.port)?;
-        let host = action.host.as_deref().filter(|host| !host.is_empty()).unwrap_or(pod_ip);
+        let host = action
+            .host
+            .as_deref()
+            .filter(|host| !host.is_empty())
+            .unwrap_or(pod_ip);
         http_client::connect(host, port).await?;
     } else if let Some(sleep) = &hook.sleep {
-        clock.sleep(Duration::from_secs(u64::try_from(sleep.seconds).unwrap_or(0))).await;
+        clock
+            .sleep(Duration::from_secs(
+                u64::try_from(sleep.seconds).unwrap_or(0),
+            ))
+            .await;
     }
     Ok(())
 }

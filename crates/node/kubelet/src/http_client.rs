@@ -59,16 +59,23 @@ pub(crate) async fn get(mut get: Get) -> Result<Answer, String> {
             let Some(location) = location.filter(|_| (300..400).contains(&answer.code)) else {
                 return Ok(answer);
             };
-            let Ok(uri) = location.parse::<Uri>() else { return Ok(answer) };
+            let Ok(uri) = location.parse::<Uri>() else {
+                return Ok(answer);
+            };
             if uri.host().is_some_and(|host| host != get.host) {
-                return Ok(Answer { left_host: true, ..answer });
+                return Ok(Answer {
+                    left_host: true,
+                    ..answer
+                });
             }
             if let Some(scheme) = uri.scheme_str() {
                 scheme.clone_into(&mut get.scheme);
                 let default = if scheme == "https" { 443 } else { 80 };
                 get.port = uri.port_u16().unwrap_or(default);
             }
-            get.path = uri.path_and_query().map_or("/".into(), |path| path.to_string());
+            get.path = uri
+                .path_and_query()
+                .map_or("/".into(), |path| path.to_string());
         }
         Err("stopped after 10 redirects".to_owned())
     };
@@ -95,7 +102,10 @@ async fn once(get: &Get) -> Result<(Answer, Option<String>), String> {
         .with_no_client_auth();
         let name = ServerName::try_from(get.host.clone()).map_err(|error| error.to_string())?;
         let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-        let stream = connector.connect(name, stream).await.map_err(|error| error.to_string())?;
+        let stream = connector
+            .connect(name, stream)
+            .await
+            .map_err(|error| error.to_string())?;
         return ask(get, stream).await;
     }
     ask(get, stream).await
@@ -117,26 +127,46 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let text = |error: hyper::Error| error.to_string();
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(text)?;
     let mut request = Request::builder().method("GET").uri(&get.path);
-    let has = |name: &str| get.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+    let has = |name: &str| {
+        get.headers
+            .iter()
+            .any(|(key, _)| key.eq_ignore_ascii_case(name))
+    };
     if !has("host") {
         request = request.header("Host", get.authority());
     }
     for (name, value) in &get.headers {
         request = request.header(name, value);
     }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
+    let request = request
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
     let answer = async {
         let answer = sender.send_request(request).await.map_err(text)?;
         let code = answer.status().as_u16();
         let location = answer.headers().get("location");
-        let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let body = Limited::new(answer.into_body(), BODY_BYTES_MAX).collect().await;
-        let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let location = location
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let body = Limited::new(answer.into_body(), BODY_BYTES_MAX)
+            .collect()
+            .await;
+        let body = body
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
         let body = String::from_utf8_lossy(&body).into_owned();
-        Ok((Answer { code, body, left_host: false }, location))
+        Ok((
+            Answer {
+                code,
+                body,
+                left_host: false,
+            },
+            location,
+        ))
     };
     tokio::pin!(answer, connection);
     tokio::select! {

@@ -53,15 +53,30 @@ pub(crate) fn container_annotations(
     let mut put = |key: &str, value: String| annotations.insert(key.into(), value);
     put(HASH, format!("{:x}", hash_container(container)));
     put(RESTART_COUNT, restart_count.to_string());
-    put(MESSAGE_PATH, container.termination_message_path.clone().unwrap_or_default());
-    put(MESSAGE_POLICY, container.termination_message_policy.clone().unwrap_or_default());
+    put(
+        MESSAGE_PATH,
+        container
+            .termination_message_path
+            .clone()
+            .unwrap_or_default(),
+    );
+    put(
+        MESSAGE_POLICY,
+        container
+            .termination_message_policy
+            .clone()
+            .unwrap_or_default(),
+    );
     if let Some(grace) = pod.metadata.deletion_grace_period_seconds {
         put(DELETION_GRACE, grace.to_string());
     }
     if let Some(grace) = pod::spec(pod).termination_grace_period_seconds {
         put(TERMINATION_GRACE, grace.to_string());
     }
-    let hook = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.pre_stop.as_ref());
+    let hook = container
+        .lifecycle
+        .as_ref()
+        .and_then(|lifecycle| lifecycle.pre_stop.as_ref());
     if let Some(text) = hook.and_then(|hook| serde_json::to_string(hook).ok()) {
         put(PRE_STOP, text);
     }
@@ -85,7 +100,9 @@ pub(crate) fn read_annotations<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Ann
     let text = |key| get(key).unwrap_or_default().to_owned();
     Annotated {
         hash: get(HASH).and_then(|hash| u32::from_str_radix(hash, 16).ok()),
-        restart_count: get(RESTART_COUNT).and_then(|count| count.parse().ok()).unwrap_or(0),
+        restart_count: get(RESTART_COUNT)
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(0),
         message_path: text(MESSAGE_PATH),
         message_policy: text(MESSAGE_POLICY),
     }
@@ -97,24 +114,36 @@ pub(crate) fn hash_container(container: &Container) -> u32 {
     let picked = BTreeMap::from([("image", image), ("name", container.name.as_str())]);
     let text = serde_json::to_string(&picked).expect("texts always serialise");
     // Upstream hashes Go's debugging form of the bytes, not the bytes.
-    let bytes: Vec<String> = go_escaped(&text).bytes().map(|byte| byte.to_string()).collect();
+    let bytes: Vec<String> = go_escaped(&text)
+        .bytes()
+        .map(|byte| byte.to_string())
+        .collect();
     fnv32a(format!("([]uint8)[{}]", bytes.join(" ")).as_bytes())
 }
 
 /// Go's JSON encoder escapes these three in texts.
 fn go_escaped(json: &str) -> String {
-    json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
+    json.replace('&', "\\u0026")
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
 }
 
 fn fnv32a(bytes: &[u8]) -> u32 {
     const OFFSET: u32 = 0x811c_9dc5;
     const PRIME: u32 = 0x0100_0193;
-    bytes.iter().fold(OFFSET, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(PRIME))
+    bytes.iter().fold(OFFSET, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(PRIME)
+    })
 }
 
 /// The directory of a pod's logs below the root of logs.
 pub(crate) fn log_directory(pod: &Pod) -> String {
-    format!("{}_{}_{}", pod::namespace(pod), pod::name(pod), pod::uid(pod))
+    format!(
+        "{}_{}_{}",
+        pod::namespace(pod),
+        pod::name(pod),
+        pod::uid(pod)
+    )
 }
 
 /// The log of one run of a container, below the pod's directory.
@@ -126,7 +155,11 @@ pub(crate) fn log_path(container: &str, restart_count: i32) -> String {
 pub(crate) fn legacy_log_name(pod: &Pod, container: &str, id: &str) -> String {
     const NAME_MAX: usize = 255;
     const SUFFIX: &str = ".log";
-    let mut name = format!("{}_{}_{container}-{id}", pod::name(pod), pod::namespace(pod));
+    let mut name = format!(
+        "{}_{}_{container}-{id}",
+        pod::name(pod),
+        pod::namespace(pod)
+    );
     name.truncate(NAME_MAX - SUFFIX.len());
     name + SUFFIX
 }

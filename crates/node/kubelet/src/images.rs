@@ -52,13 +52,24 @@ pub(crate) struct Tools<'a> {
 /// A reference without tag and digest means `:latest`.
 pub(crate) fn with_tag(image: &str) -> String {
     let last = image.rsplit('/').next().unwrap_or(image);
-    if image.contains('@') || last.contains(':') { image.to_owned() } else { format!("{image}:latest") }
+    if image.contains('@') || last.contains(':') {
+        image.to_owned()
+    } else {
+        format!("{image}:latest")
+    }
 }
 
 fn policy(container: &Container, image: &str) -> String {
-    let given = container.image_pull_policy.clone().filter(|policy| !policy.is_empty());
+    let given = container
+        .image_pull_policy
+        .clone()
+        .filter(|policy| !policy.is_empty());
     given.unwrap_or_else(|| {
-        let policy = if image.ends_with(":latest") { "Always" } else { "IfNotPresent" };
+        let policy = if image.ends_with(":latest") {
+            "Always"
+        } else {
+            "IfNotPresent"
+        };
         policy.to_owned()
     })
 }
@@ -73,7 +84,9 @@ impl Images {
         let requested = container.image.clone().unwrap_or_default();
         let image = with_tag(&requested);
         let tell = |kind, reason: &str, text: String| {
-            tools.events.container((pod, &container.name), kind, reason, text);
+            tools
+                .events
+                .container((pod, &container.name), kind, reason, text);
         };
         let absent = |reason, message: String| Absent {
             failure: Failure::new(reason, message),
@@ -119,21 +132,17 @@ impl Images {
     ) -> Result<Present, Absent> {
         let shown = container.image.as_deref().unwrap_or_default();
         let tell = |kind, reason: &str, text: String| {
-            tools.events.container((pod, &container.name), kind, reason, text);
+            tools
+                .events
+                .container((pod, &container.name), kind, reason, text);
         };
         let now = tools.clock.now();
-        let pending = self.back_off.lock().expect("no holder panics").pending(image, now);
-        if let Some(retry_at) = pending {
-            let mut text = format!("Back-off pulling image {shown:?}");
-            tell(EventType::Normal, "BackOff", text.clone());
-            let errors = self.last_error.lock().expect("no holder panics");
-            if let Some(error) = errors.get(image) {
-                text = format!("{text}: {error}");
-            }
-            let failure = Failure::new("ImagePullBackOff", text);
-            return Err(Absent { failure, retry_at: Some(retry_at) });
-        }
-        tell(EventType::Normal, "Pulling", format!("Pulling image {shown:?}"));
+        self.wait_for_turn((pod, container), image, (now, tools))?;
+        tell(
+            EventType::Normal,
+            "Pulling",
+            format!("Pulling image {shown:?}"),
+        );
         let began = tools.clock.monotonic();
         let secrets = pull_secrets(pod, tools.objects).await;
         let auth = credentials::find(image, &secrets);
@@ -145,27 +154,76 @@ impl Images {
                 tell(
                     EventType::Normal,
                     "Pulled",
-                    format!("Successfully pulled image {shown:?} in {took} ({took} including waiting). Image size: {size} bytes."),
+                    format!(
+                        "Successfully pulled image {shown:?} in {took} ({took} including waiting). Image size: {size} bytes."
+                    ),
                 );
-                self.back_off.lock().expect("no holder panics").reset(image);
-                let unknown = Present { reference, user: ImageUser::default() };
+                self.back_off().reset(image);
+                let unknown = Present {
+                    reference,
+                    user: ImageUser::default(),
+                };
                 Ok(found.map_or(unknown, |image| describe(&image)))
             }
             Err(status) => {
                 let text = status.message().to_owned();
-                tell(EventType::Warning, "Failed", format!("Failed to pull image {shown:?}: {text}"));
-                let now = tools.clock.now();
-                self.back_off.lock().expect("no holder panics").next(image, now, now);
-                let mut errors = self.last_error.lock().expect("no holder panics");
-                errors.insert(image.to_owned(), format!("ErrImagePull: {text}"));
-                let reason = match text.split(':').next() {
-                    Some("RegistryUnavailable") => "RegistryUnavailable",
-                    Some("SignatureValidationFailed") => "SignatureValidationFailed",
-                    _ => "ErrImagePull",
-                };
-                Err(Absent { failure: Failure::new(reason, text), retry_at: None })
+                let told = format!("Failed to pull image {shown:?}: {text}");
+                tell(EventType::Warning, "Failed", told);
+                Err(self.failed(image, text, tools.clock.now()))
             }
         }
+    }
+
+    /// Counts a failure; the runtime may have named its reason.
+    fn failed(&self, image: &str, text: String, now: Timestamp) -> Absent {
+        self.back_off().next(image, now, now);
+        let mut errors = self
+            .last_error
+            .lock()
+            .expect("no holder of this lock panics");
+        errors.insert(image.to_owned(), format!("ErrImagePull: {text}"));
+        let reason = match text.split(':').next() {
+            Some("RegistryUnavailable") => "RegistryUnavailable",
+            Some("SignatureValidationFailed") => "SignatureValidationFailed",
+            _ => "ErrImagePull",
+        };
+        Absent {
+            failure: Failure::new(reason, text),
+            retry_at: None,
+        }
+    }
+
+    fn back_off(&self) -> std::sync::MutexGuard<'_, BackOff> {
+        self.back_off.lock().expect("no holder of this lock panics")
+    }
+
+    fn wait_for_turn(
+        &self,
+        (pod, container): (&Pod, &Container),
+        image: &str,
+        (now, tools): (Timestamp, Tools<'_>),
+    ) -> Result<(), Absent> {
+        let Some(retry_at) = self.back_off().pending(image, now) else {
+            return Ok(());
+        };
+        let shown = container.image.as_deref().unwrap_or_default();
+        let mut text = format!("Back-off pulling image {shown:?}");
+        let about = (pod, container.name.as_str());
+        tools
+            .events
+            .container(about, EventType::Normal, "BackOff", text.clone());
+        let errors = self
+            .last_error
+            .lock()
+            .expect("no holder of this lock panics");
+        if let Some(error) = errors.get(image) {
+            text = format!("{text}: {error}");
+        }
+        let failure = Failure::new("ImagePullBackOff", text);
+        Err(Absent {
+            failure,
+            retry_at: Some(retry_at),
+        })
     }
 }
 

@@ -25,7 +25,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self {
+            reason,
+            message: message.into(),
+        }
     }
 
     /// The pod's own definition, or what it refers to, is at fault.

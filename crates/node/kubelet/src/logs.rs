@@ -29,7 +29,12 @@ pub(crate) fn parse(line: &[u8]) -> Option<Line<'_>> {
     let mut word = || std::str::from_utf8(parts.next()?).ok();
     let (time, stream, tags) = (word()?, word()?, word()?);
     let is_full = tags.split(':').next() != Some("P");
-    Some(Line { time, stream, is_full, text: parts.next().unwrap_or_default() })
+    Some(Line {
+        time,
+        stream,
+        is_full,
+        text: parts.next().unwrap_or_default(),
+    })
 }
 
 /// What a reader of logs wants.
@@ -45,10 +50,21 @@ pub(crate) struct Options {
 }
 
 /// Writes the lines of `bytes` that are wanted; answers whether the limit was reached.
-pub(crate) fn select(bytes: &[u8], options: &Options, written: &mut u64, out: &mut Vec<u8>) -> bool {
+pub(crate) fn select(
+    bytes: &[u8],
+    options: &Options,
+    written: &mut u64,
+    out: &mut Vec<u8>,
+) -> bool {
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let Some(line) = parse(line.strip_suffix(b"\n").unwrap_or(line)) else { continue };
-        if options.stream.as_ref().is_some_and(|stream| *stream != line.stream) {
+        let Some(line) = parse(line.strip_suffix(b"\n").unwrap_or(line)) else {
+            continue;
+        };
+        if options
+            .stream
+            .as_ref()
+            .is_some_and(|stream| *stream != line.stream)
+        {
             continue;
         }
         if let Some(since) = options.since {

@@ -23,7 +23,10 @@ pub(crate) struct Machine {
 }
 
 fn read(path: &str) -> String {
-    std::fs::read_to_string(path).unwrap_or_default().trim().to_owned()
+    std::fs::read_to_string(path)
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }
 
 impl Machine {
@@ -44,9 +47,15 @@ impl Machine {
         put("cpu".into(), Quantity::from_units(self.cpus));
         put("memory".into(), kibibytes(self.memory));
         put("pods".into(), Quantity::from_units(config.max_pods));
-        put("ephemeral-storage".into(), kibibytes(self.ephemeral_storage));
+        put(
+            "ephemeral-storage".into(),
+            kibibytes(self.ephemeral_storage),
+        );
         for (size, count) in &self.huge_pages {
-            put(format!("hugepages-{}", Quantity::from_bytes(*size).text()), Quantity::from_bytes(size * count));
+            put(
+                format!("hugepages-{}", Quantity::from_bytes(*size).text()),
+                Quantity::from_bytes(size * count),
+            );
         }
         out
     }
@@ -59,8 +68,15 @@ impl Machine {
         };
         let memory: i64 = reserved("memory").iter().map(Quantity::value).sum();
         let cpu: i64 = reserved("cpu").iter().map(Quantity::milli_value).sum();
-        let storage: i64 = reserved("ephemeral-storage").iter().map(Quantity::value).sum();
-        let pages: i64 = self.huge_pages.iter().map(|(size, count)| size * count).sum();
+        let storage: i64 = reserved("ephemeral-storage")
+            .iter()
+            .map(Quantity::value)
+            .sum();
+        let pages: i64 = self
+            .huge_pages
+            .iter()
+            .map(|(size, count)| size * count)
+            .sum();
         NodeResources {
             cpu_milli: self.cpus * 1000 - cpu,
             memory: self.memory - memory - pages - config.eviction_memory,
@@ -71,7 +87,10 @@ impl Machine {
     pub(crate) fn allocatable_list(&self, config: &Config) -> BTreeMap<String, Text> {
         let mut out = self.capacity(config);
         let free = self.allocatable(config);
-        out.insert("cpu".into(), Text(Quantity::from_milli(free.cpu_milli).text()));
+        out.insert(
+            "cpu".into(),
+            Text(Quantity::from_milli(free.cpu_milli).text()),
+        );
         out.insert("memory".into(), Text(kibibytes(free.memory).text()));
         let storage = Quantity::from_units(free.ephemeral_storage);
         if config.system_reserved.is_empty() && config.kube_reserved.is_empty() {
@@ -90,7 +109,10 @@ fn kibibytes(bytes: i64) -> Quantity {
 }
 
 fn online_cpus() -> Option<i64> {
-    let count = read("/proc/cpuinfo").lines().filter(|line| line.starts_with("processor")).count();
+    let count = read("/proc/cpuinfo")
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
     i64::try_from(count).ok().filter(|count| *count > 0)
 }
 
@@ -111,7 +133,9 @@ fn file_system_size(path: &std::path::Path) -> i64 {
         let stat = rustix::fs::statvfs(path).ok()?;
         i64::try_from(stat.f_blocks * stat.f_frsize).ok()
     };
-    size(path).or_else(|| size(std::path::Path::new("/"))).unwrap_or(0)
+    size(path)
+        .or_else(|| size(std::path::Path::new("/")))
+        .unwrap_or(0)
 }
 
 fn huge_pages() -> BTreeMap<i64, i64> {
@@ -119,7 +143,11 @@ fn huge_pages() -> BTreeMap<i64, i64> {
     let entries = entries.into_iter().flatten().flatten();
     let pages = entries.filter_map(|entry| {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let kib: i64 = name.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse().ok()?;
+        let kib: i64 = name
+            .strip_prefix("hugepages-")?
+            .strip_suffix("kB")?
+            .parse()
+            .ok()?;
         let count = read(&entry.path().join("nr_hugepages").to_string_lossy());
         Some((kib * 1024, count.parse().unwrap_or(0)))
     });
@@ -128,7 +156,9 @@ fn huge_pages() -> BTreeMap<i64, i64> {
 
 fn info() -> NodeSystemInfo {
     let os = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let pretty = os.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    let pretty = os
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="));
     let machine_id = match read("/etc/machine-id") {
         empty if empty.is_empty() => read("/var/lib/dbus/machine-id"),
         id => id,
@@ -146,7 +176,11 @@ fn info() -> NodeSystemInfo {
         kube_proxy_version: String::new(),
         operating_system: "linux".into(),
         os_image: pretty.unwrap_or("Linux").trim_matches('"').into(),
-        system_uuid: if uuid.is_empty() { machine_id.clone() } else { uuid },
+        system_uuid: if uuid.is_empty() {
+            machine_id.clone()
+        } else {
+            uuid
+        },
         machine_id,
         ..NodeSystemInfo::default()
     }

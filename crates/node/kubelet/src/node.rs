@@ -36,7 +36,9 @@ pub(crate) async fn run(shared: Arc<Shared>, client: Client, port: i32) {
             }
         }
     };
-    shared.events.node(EventType::Normal, "Starting", "Starting kubelet.");
+    shared
+        .events
+        .node(EventType::Normal, "Starting", "Starting kubelet.");
     let mut reported = shared.clock.monotonic();
     let mut pod_cidr = String::new();
     loop {
@@ -55,28 +57,33 @@ pub(crate) async fn run(shared: Arc<Shared>, client: Client, port: i32) {
                     // Somebody deleted the node; upstream's kubelet does not bring it back by itself.
                     tracing::warn!(text = said(&error), "the node is gone from the API");
                 }
-                Err(error) => tracing::warn!(text = said(&error), "could not write the node's status"),
+                Err(error) => {
+                    tracing::warn!(text = said(&error), "could not write the node's status");
+                }
             }
         }
-        let cidr = node.spec.as_ref().and_then(|spec| spec.pod_cidr.clone()).unwrap_or_default();
+        let cidr = node
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.pod_cidr.clone())
+            .unwrap_or_default();
         if cidr != pod_cidr {
             match shared.runtime.update_pod_cidr(&cidr).await {
                 Ok(()) => pod_cidr = cidr,
                 Err(status) => tracing::debug!(%status, "could not tell the runtime its pod range"),
             }
         }
-        shared.clock.sleep(if is_ready { LOOK } else { LOOK_UNREADY }).await;
+        shared
+            .clock
+            .sleep(if is_ready { LOOK } else { LOOK_UNREADY })
+            .await;
         if let Ok(current) = client.get::<Node>("", &shared.config.node_name).await {
             node = current;
         }
     }
 }
 
-async fn register(
-    shared: &Shared,
-    client: &Client,
-    port: i32,
-) -> Result<Node, styr_client::Error> {
+async fn register(shared: &Shared, client: &Client, port: i32) -> Result<Node, styr_client::Error> {
     let name = &shared.config.node_name;
     if !shared.config.register_node {
         return client.get("", name).await;
@@ -108,7 +115,10 @@ fn initial(shared: &Shared) -> Node {
         (text("beta.kubernetes.io/arch"), info.architecture.clone()),
     ]);
     labels.extend(config.node_labels.clone());
-    let managed = ("volumes.kubernetes.io/controller-managed-attach-detach".into(), "true".into());
+    let managed = (
+        "volumes.kubernetes.io/controller-managed-attach-detach".into(),
+        "true".into(),
+    );
     Node {
         metadata: ObjectMeta {
             name: Some(config.node_name.clone()),
@@ -130,8 +140,10 @@ fn reconcile(known: &Node, wanted: &Node) -> Option<Value> {
     let empty = BTreeMap::new();
     let have = known.metadata.labels.as_ref().unwrap_or(&empty);
     let want = wanted.metadata.labels.as_ref().unwrap_or(&empty);
-    let missing: BTreeMap<&String, &String> =
-        want.iter().filter(|(key, value)| have.get(*key) != Some(value)).collect();
+    let missing: BTreeMap<&String, &String> = want
+        .iter()
+        .filter(|(key, value)| have.get(*key) != Some(value))
+        .collect();
     let annotations = wanted.metadata.annotations.clone();
     (!missing.is_empty())
         .then(|| json!({ "metadata": { "labels": missing, "annotations": annotations } }))
@@ -144,7 +156,9 @@ async fn write(
     new: &NodeStatus,
 ) -> Result<Node, styr_client::Error> {
     let patch = json!({ "status": status::patch(old, new) });
-    client.strategic_patch_status("", &shared.config.node_name, &patch).await
+    client
+        .strategic_patch_status("", &shared.config.node_name, &patch)
+        .await
 }
 
 fn tell_transitions(shared: &Shared, old: &NodeStatus, new: &NodeStatus) {
@@ -161,7 +175,9 @@ fn tell_transitions(shared: &Shared, old: &NodeStatus, new: &NodeStatus) {
     ];
     for (kind, value, reason) in told {
         let before = status::condition(old, kind);
-        if status::condition(new, kind).as_deref() == Some(value) && before.as_deref() != Some(value) {
+        if status::condition(new, kind).as_deref() == Some(value)
+            && before.as_deref() != Some(value)
+        {
             let text = format!("Node {name} status is now: {reason}");
             shared.events.node(EventType::Normal, reason, text);
         }

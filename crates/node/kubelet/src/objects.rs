@@ -8,6 +8,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolume, PersistentVolumeClaim, Secret, Service,
 };
+use k8s_openapi::api::node::v1::RuntimeClass;
 use styr_client::{Cache, Caches, Client, Error, Object, Scope};
 
 use crate::launch::{Environment, Failure, service_environment};
@@ -29,7 +30,13 @@ impl Objects {
     /// With an API server.
     pub(crate) fn new(client: Client, caches: Caches) -> Self {
         let services = caches.cache(Scope::all());
-        Self { server: Some(Server { client, caches, services }) }
+        Self {
+            server: Some(Server {
+                client,
+                caches,
+                services,
+            }),
+        }
     }
 
     pub(crate) fn client(&self) -> Option<&Client> {
@@ -39,7 +46,9 @@ impl Objects {
     /// The cache of one object by name; tells when it changes.
     pub(crate) fn watch<K: Object>(&self, namespace: &str, name: &str) -> Option<Cache<K>> {
         let scope = Scope::namespace(namespace).fields(format!("metadata.name={name}"));
-        self.server.as_ref().map(|server| server.caches.cache(scope))
+        self.server
+            .as_ref()
+            .map(|server| server.caches.cache(scope))
     }
 
     async fn get<K: Object>(&self, namespace: &str, name: &str) -> Result<Option<Arc<K>>, Failure> {
@@ -79,8 +88,22 @@ impl Objects {
         self.get(namespace, name).await
     }
 
-    pub(crate) async fn volume(&self, name: &str) -> Result<Option<Arc<PersistentVolume>>, Failure> {
+    pub(crate) async fn volume(
+        &self,
+        name: &str,
+    ) -> Result<Option<Arc<PersistentVolume>>, Failure> {
         self.get("", name).await
+    }
+
+    /// The runtime's own name for a class of runtimes; empty for the usual one.
+    pub(crate) async fn runtime_handler(&self, class: Option<&str>) -> Result<String, Failure> {
+        let Some(name) = class.filter(|name| !name.is_empty()) else {
+            return Ok(String::new());
+        };
+        match self.get::<RuntimeClass>("", name).await? {
+            Some(class) => Ok(class.handler.clone()),
+            None => Err(Failure::config(format!("RuntimeClass {name:?} not found"))),
+        }
     }
 
     /// Variables of services. A static pod may start before services are known.
@@ -96,7 +119,11 @@ impl Objects {
         if !is_static {
             server.services.synced().await;
         }
-        Ok(service_environment::variables(&server.services.list(), namespace, links))
+        Ok(service_environment::variables(
+            &server.services.list(),
+            namespace,
+            links,
+        ))
     }
 }
 

@@ -61,7 +61,9 @@ pub(crate) struct User {
 impl Observed {
     /// The newest container of a name, whichever sandbox it was in.
     pub(crate) fn latest(&self, name: &str) -> Option<&Container> {
-        self.containers.iter().find(|container| container.name == name)
+        self.containers
+            .iter()
+            .find(|container| container.name == name)
     }
 
     /// The newest container of a name in the newest sandbox.
@@ -85,6 +87,8 @@ impl Observed {
     /// The addresses of the pod, if it has its own network.
     pub(crate) fn ips(&self) -> &[String] {
         let sandbox = self.sandboxes.first().filter(|sandbox| sandbox.is_ready);
-        sandbox.map(|sandbox| sandbox.ips.as_slice()).unwrap_or_default()
+        sandbox
+            .map(|sandbox| sandbox.ips.as_slice())
+            .unwrap_or_default()
     }
 }

@@ -60,7 +60,11 @@ pub(crate) fn sandbox_changed(pod: &Pod, observed: &Observed) -> Option<(u32, &'
     let Some(newest) = observed.sandboxes.first() else {
         return Some((0, "no pod sandbox exists"));
     };
-    let ready = observed.sandboxes.iter().filter(|sandbox| sandbox.is_ready).count();
+    let ready = observed
+        .sandboxes
+        .iter()
+        .filter(|sandbox| sandbox.is_ready)
+        .count();
     let next = newest.attempt + 1;
     if ready > 1 {
         let reason = "multiple pod sandboxes are ready and need to be reconciled";
@@ -94,7 +98,9 @@ pub(crate) fn plan(pod: &Pod, observed: &Observed, health: HealthOf<'_>) -> Plan
     }
     let mut kept = 0;
     for container in pod::containers(pod) {
-        let running = observed.active(&container.name).filter(|c| c.state == State::Running);
+        let running = observed
+            .active(&container.name)
+            .filter(|c| c.state == State::Running);
         match running {
             Some(running) => match trouble(pod, container, running, health) {
                 Some((kill, restart)) => {
@@ -113,13 +119,20 @@ pub(crate) fn plan(pod: &Pod, observed: &Observed, health: HealthOf<'_>) -> Plan
         }
     }
     if kept == 0 && plan.start.is_empty() {
-        plan = Plan { kill_pod: true, ephemeral: Vec::new(), ..Plan::default() };
+        plan = Plan {
+            kill_pod: true,
+            ephemeral: Vec::new(),
+            ..Plan::default()
+        };
     }
     plan
 }
 
 fn with_new_sandbox(pod: &Pod, observed: &Observed, attempt: u32) -> Plan {
-    let mut plan = Plan { kill_pod: true, ..Plan::default() };
+    let mut plan = Plan {
+        kill_pod: true,
+        ..Plan::default()
+    };
     let never = pod::restart_policy(pod) == "Never";
     if never && attempt != 0 && !observed.containers.is_empty() {
         return plan;
@@ -185,14 +198,25 @@ fn trouble(
     let mut restart = pod::restart_policy(pod) != "Never" || pod::is_sidecar(container);
     let health = health(&running.id);
     let name = &container.name;
-    let (mut message, reason) = if running.hash.is_some_and(|hash| hash != hash_container(container))
+    let (mut message, reason) = if running
+        .hash
+        .is_some_and(|hash| hash != hash_container(container))
     {
         restart = true;
-        (format!("Container {name} definition changed"), KillReason::Other)
+        (
+            format!("Container {name} definition changed"),
+            KillReason::Other,
+        )
     } else if health.liveness == Some(false) {
-        (format!("Container {name} failed liveness probe"), KillReason::Liveness)
+        (
+            format!("Container {name} failed liveness probe"),
+            KillReason::Liveness,
+        )
     } else if health.startup == Some(false) {
-        (format!("Container {name} failed startup probe"), KillReason::Startup)
+        (
+            format!("Container {name} failed startup probe"),
+            KillReason::Startup,
+        )
     } else {
         return None;
     };
@@ -200,5 +224,13 @@ fn trouble(
         message.push_str(", will be restarted");
     }
     let (id, name) = (running.id.clone(), name.clone());
-    Some((Kill { id, name, message, reason }, restart))
+    Some((
+        Kill {
+            id,
+            name,
+            message,
+            reason,
+        },
+        restart,
+    ))
 }

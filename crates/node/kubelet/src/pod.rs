@@ -56,7 +56,9 @@ pub(crate) fn is_mirror(pod: &Pod) -> bool {
 pub(crate) fn is_critical(pod: &Pod) -> bool {
     is_static(pod)
         || is_mirror(pod)
-        || spec(pod).priority.is_some_and(|priority| priority >= SYSTEM_CRITICAL_PRIORITY)
+        || spec(pod)
+            .priority
+            .is_some_and(|priority| priority >= SYSTEM_CRITICAL_PRIORITY)
 }
 
 pub(crate) fn is_deleted(pod: &Pod) -> bool {
@@ -65,7 +67,9 @@ pub(crate) fn is_deleted(pod: &Pod) -> bool {
 
 pub(crate) fn phase(pod: &Pod) -> &str {
     let status = pod.status.as_ref();
-    status.and_then(|status| status.phase.as_deref()).unwrap_or_default()
+    status
+        .and_then(|status| status.phase.as_deref())
+        .unwrap_or_default()
 }
 
 pub(crate) fn is_terminal(pod: &Pod) -> bool {
@@ -98,7 +102,9 @@ pub(crate) fn ephemeral_containers(pod: &Pod) -> Vec<Container> {
 /// A container of any sort by its name.
 pub(crate) fn container(pod: &Pod, name: &str) -> Option<Container> {
     let ordinary = init_containers(pod).iter().chain(containers(pod));
-    let found = ordinary.into_iter().find(|container| container.name == name);
+    let found = ordinary
+        .into_iter()
+        .find(|container| container.name == name);
     found.cloned().or_else(|| {
         let mut ephemeral = ephemeral_containers(pod).into_iter();
         ephemeral.find(|container| container.name == name)
@@ -106,7 +112,9 @@ pub(crate) fn container(pod: &Pod, name: &str) -> Option<Container> {
 }
 
 pub(crate) fn is_init(pod: &Pod, name: &str) -> bool {
-    init_containers(pod).iter().any(|container| container.name == name)
+    init_containers(pod)
+        .iter()
+        .any(|container| container.name == name)
 }
 
 /// Whether an init container is one that goes on beside the ordinary ones.
@@ -136,7 +144,10 @@ pub(crate) fn restarts_after(pod: &Pod, container: &Container, exit_code: i32) -
 }
 
 fn rule_for(container: &Container, exit_code: i32) -> Option<&str> {
-    let rules = container.restart_policy_rules.as_deref().unwrap_or_default();
+    let rules = container
+        .restart_policy_rules
+        .as_deref()
+        .unwrap_or_default();
     let matching = rules.iter().find(|rule| {
         let codes = rule.exit_codes.as_ref();
         codes.is_some_and(|codes| {

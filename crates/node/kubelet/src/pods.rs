@@ -56,7 +56,9 @@ impl Table {
     /// What a pod's worker last said.
     pub(crate) fn status(&self, uid: &str) -> Option<PodStatus> {
         let entries = self.entries.lock().expect("no holder of this lock panics");
-        entries.get(uid).map(|entry| entry.handle.status.borrow().clone())
+        entries
+            .get(uid)
+            .map(|entry| entry.handle.status.borrow().clone())
     }
 
     /// Follows what a pod's worker says.
@@ -109,7 +111,11 @@ impl Pods {
         let config = &self.shared.config;
         let directory = config.static_pod_path.clone();
         let mut source = directory.map(|path| static_pods::Source::new(path, &config.node_name));
-        let mut api = self.shared.server.as_ref().map(|server| server.pods.subscribe());
+        let mut api = self
+            .shared
+            .server
+            .as_ref()
+            .map(|server| server.pods.subscribe());
         if let Some(source) = &mut source {
             self.take_static(source.read());
         }
@@ -150,8 +156,17 @@ impl Pods {
     }
 
     fn take_static(&mut self, pods: Vec<Pod>) {
-        let new: BTreeMap<String, Arc<Pod>> =
-            pods.into_iter().map(|pod| (pod::uid(&pod).to_owned(), Arc::new(pod))).collect();
+        let seen = self.shared.clock.now().to_string();
+        let pods = pods.into_iter().map(|mut pod| {
+            let uid = pod::uid(&pod).to_owned();
+            if let Some(known) = self.static_pods.get(&uid) {
+                return (uid, Arc::clone(known));
+            }
+            let annotations = pod.metadata.annotations.get_or_insert_default();
+            annotations.insert(pod::SEEN_ANNOTATION.into(), seen.clone());
+            (uid, Arc::new(pod))
+        });
+        let new: BTreeMap<String, Arc<Pod>> = pods.collect();
         for (uid, old) in std::mem::replace(&mut self.static_pods, new) {
             if !self.static_pods.contains_key(&uid) {
                 self.remove(&uid);
@@ -178,7 +193,11 @@ impl Pods {
             return;
         }
         let uid = pod::uid(&new).to_owned();
-        let mut entries = self.table.entries.lock().expect("no holder of this lock panics");
+        let mut entries = self
+            .table
+            .entries
+            .lock()
+            .expect("no holder of this lock panics");
         let Some(entry) = entries.get_mut(&uid) else {
             drop(entries);
             self.start(new);
@@ -187,7 +206,10 @@ impl Pods {
         let is_news = differs(&entry.pod, &new);
         entry.pod = Arc::clone(&new);
         if is_news {
-            entry.handle.desired.send_modify(|desired| desired.pod = new);
+            entry
+                .handle
+                .desired
+                .send_modify(|desired| desired.pod = new);
         }
         entry.handle.api_changed();
     }
@@ -201,9 +223,16 @@ impl Pods {
     }
 
     fn remove(&self, uid: &str) {
-        let entries = self.table.entries.lock().expect("no holder of this lock panics");
+        let entries = self
+            .table
+            .entries
+            .lock()
+            .expect("no holder of this lock panics");
         if let Some(entry) = entries.get(uid) {
-            entry.handle.desired.send_modify(|desired| desired.is_removed = true);
+            entry
+                .handle
+                .desired
+                .send_modify(|desired| desired.is_removed = true);
         }
     }
 
@@ -213,35 +242,59 @@ impl Pods {
         if let Some((reason, message)) = &rejected {
             self.shared.events.warning(&pod, reason, message.clone());
         }
-        let desired = Desired { pod: Arc::clone(&pod), is_removed: false, rejected };
+        let desired = Desired {
+            pod: Arc::clone(&pod),
+            is_removed: false,
+            rejected,
+        };
         let (handle, run) = worker::new(&self.shared, desired);
         let ended = self.ended.0.clone();
         let id = uid.clone();
         self.tasks.spawn_infallible(async move {
-            run.await;
+            Box::pin(run).await;
             // Fails only if the table is gone, and then nobody wants to know.
             let _ = ended.send(id).await;
         });
-        let mut entries = self.table.entries.lock().expect("no holder of this lock panics");
+        let mut entries = self
+            .table
+            .entries
+            .lock()
+            .expect("no holder of this lock panics");
         entries.insert(uid, Entry { pod, handle });
     }
 
     fn admit(&self, pod: &Pod) -> Option<(String, String)> {
         // What has run here already was admitted by an earlier process.
-        let has_run = pod.status.as_ref().is_some_and(|status| status.start_time.is_some());
+        let has_run = pod
+            .status
+            .as_ref()
+            .is_some_and(|status| status.start_time.is_some());
         if has_run || pod::is_deleted(pod) || pod::is_terminal(pod) {
             return None;
         }
-        let node = self.node.as_ref().and_then(|nodes| nodes.get(None, &self.shared.config.node_name));
+        let node = self
+            .node
+            .as_ref()
+            .and_then(|nodes| nodes.get(None, &self.shared.config.node_name));
         let list = self.shared.machine.allocatable_list(&self.shared.config);
         let allocatable: BTreeMap<String, Quantity> = list
             .into_iter()
             .filter_map(|(name, text)| Some((name, Quantity::parse(&text.0).ok()?)))
             .collect();
         let others: Vec<Arc<Pod>> = {
-            let entries = self.table.entries.lock().expect("no holder of this lock panics");
+            let entries = self
+                .table
+                .entries
+                .lock()
+                .expect("no holder of this lock panics");
             let running = entries.values().filter(|entry| {
-                let phase = entry.handle.status.borrow().phase.clone().unwrap_or_default();
+                let phase = entry
+                    .handle
+                    .status
+                    .borrow()
+                    .phase
+                    .clone()
+                    .unwrap_or_default();
                 !matches!(phase.as_str(), "Succeeded" | "Failed")
             });
             running.map(|entry| Arc::clone(&entry.pod)).collect()
@@ -250,7 +303,11 @@ impl Pods {
     }
 
     fn forget(&mut self, uid: &str) {
-        self.table.entries.lock().expect("no holder of this lock panics").remove(uid);
+        self.table
+            .entries
+            .lock()
+            .expect("no holder of this lock panics")
+            .remove(uid);
         self.start_static();
     }
 }
@@ -266,7 +323,10 @@ async fn next(api: &mut Option<Subscription<Pod>>) -> Option<Change<Pod>> {
 fn differs(old: &Pod, new: &Pod) -> bool {
     let foreign = |pod: &Pod| {
         let status = pod.status.as_ref();
-        let conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
+        let conditions = status
+            .and_then(|status| status.conditions.as_ref())
+            .into_iter()
+            .flatten();
         let foreign = conditions
             .filter(|c| !crate::status::conditions::OWNED.contains(&c.type_.as_str()))
             .map(|c| (c.type_.clone(), c.status.clone()));

@@ -90,7 +90,11 @@ impl Probes {
 
     /// A function that answers the health of containers, as of now.
     pub(crate) fn health(&self) -> impl Fn(&str) -> Health + use<> {
-        let results = self.results.lock().expect("no holder of this lock panics").clone();
+        let results = self
+            .results
+            .lock()
+            .expect("no holder of this lock panics")
+            .clone();
         move |id| {
             let get = |kind| results.get(&(id.to_owned(), kind)).copied();
             Health {
@@ -104,7 +108,9 @@ impl Probes {
     /// Starts the probes that should run and stops the others.
     pub(crate) fn update(&mut self, pod: &Arc<Pod>, observed: &Observed) {
         let ip = observed.ips().first().cloned().unwrap_or_default();
-        let sidecars = pod::init_containers(pod).iter().filter(|c| pod::is_sidecar(c));
+        let sidecars = pod::init_containers(pod)
+            .iter()
+            .filter(|c| pod::is_sidecar(c));
         let mut wanted: Vec<(String, Kind)> = Vec::new();
         for container in sidecars.chain(pod::containers(pod)) {
             let active = observed.active(&container.name);
@@ -115,11 +121,17 @@ impl Probes {
             let has_started = container.startup_probe.is_none() || health.startup == Some(true);
             let probes = [
                 (Kind::Startup, &container.startup_probe, !has_started),
-                (Kind::Liveness, &container.liveness_probe, has_started && !pod::is_deleted(pod)),
+                (
+                    Kind::Liveness,
+                    &container.liveness_probe,
+                    has_started && !pod::is_deleted(pod),
+                ),
                 (Kind::Readiness, &container.readiness_probe, has_started),
             ];
             for (kind, probe, is_due) in probes {
-                let Some(probe) = probe.clone().filter(|_| is_due) else { continue };
+                let Some(probe) = probe.clone().filter(|_| is_due) else {
+                    continue;
+                };
                 let key = (active.id.clone(), kind);
                 wanted.push(key.clone());
                 if !self.running.contains_key(&key) {
@@ -156,7 +168,9 @@ impl Probes {
             }
         };
         let (tools, kind) = (self.tools.clone(), key.1);
-        let handle = self.tasks.spawn_infallible(probe_loop(tools, subject, (kind, probe), report));
+        let handle = self
+            .tasks
+            .spawn_infallible(probe_loop(tools, subject, (kind, probe), report));
         self.running.insert(key, handle);
     }
 }
@@ -172,7 +186,9 @@ struct Subject {
 }
 
 fn seconds(value: Option<i32>, default: u64) -> Duration {
-    let value = value.and_then(|value| u64::try_from(value).ok()).filter(|value| *value > 0);
+    let value = value
+        .and_then(|value| u64::try_from(value).ok())
+        .filter(|value| *value > 0);
     Duration::from_secs(value.unwrap_or(default))
 }
 
@@ -183,7 +199,10 @@ async fn probe_loop(
     report: impl Fn(bool),
 ) {
     let period = seconds(probe.period_seconds, 10);
-    let delay = probe.initial_delay_seconds.and_then(|delay| u64::try_from(delay).ok()).unwrap_or(0);
+    let delay = probe
+        .initial_delay_seconds
+        .and_then(|delay| u64::try_from(delay).ok())
+        .unwrap_or(0);
     let due = subject.started + Duration::from_secs(delay);
     let wait = due.duration_since(tools.clock.now());
     if let Ok(wait) = Duration::try_from(wait) {
@@ -222,15 +241,21 @@ fn tell(tools: &Tools, subject: &Subject, kind: Kind, finding: &Finding) {
         Finding::Success => {}
         Finding::Warning(text) => {
             let message = format!("{name} probe warning: {text}");
-            tools.events.container(about, EventType::Warning, "ProbeWarning", message);
+            tools
+                .events
+                .container(about, EventType::Warning, "ProbeWarning", message);
         }
         Finding::Failure(text) => {
             let message = format!("{name} probe failed: {text}");
-            tools.events.container(about, EventType::Warning, "Unhealthy", message);
+            tools
+                .events
+                .container(about, EventType::Warning, "Unhealthy", message);
         }
         Finding::Error(text) => {
             let message = format!("{name} probe errored and resulted in unknown state: {text}");
-            tools.events.container(about, EventType::Warning, "Unhealthy", message);
+            tools
+                .events
+                .container(about, EventType::Warning, "Unhealthy", message);
         }
     }
 }

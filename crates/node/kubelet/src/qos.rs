@@ -28,7 +28,9 @@ fn compute(pod: &Pod) -> &'static str {
     let containers = pod::init_containers(pod).iter().chain(pod::containers(pod));
     let all: Vec<Option<&ResourceRequirements>> = match of_pod {
         Some(resources) => vec![Some(resources)],
-        None => containers.map(|container| container.resources.as_ref()).collect(),
+        None => containers
+            .map(|container| container.resources.as_ref())
+            .collect(),
     };
     let (mut requests, mut limits) = (BTreeMap::new(), BTreeMap::new());
     let mut all_limited = true;
@@ -38,20 +40,32 @@ fn compute(pod: &Pod) -> &'static str {
         for kind in KINDS {
             let limit = of_limits.and_then(|map| positive(map.get(kind)));
             // A limit without a request is a request as well.
-            let request = of_requests.and_then(|map| positive(map.get(kind))).or(limit.clone());
+            let request = of_requests
+                .and_then(|map| positive(map.get(kind)))
+                .or(limit.clone());
             all_limited &= limit.is_some();
             if let Some(limit) = limit {
-                limits.entry(kind).or_insert_with(Quantity::zero).add(&limit);
+                limits
+                    .entry(kind)
+                    .or_insert_with(Quantity::zero)
+                    .add(&limit);
             }
             if let Some(request) = request {
-                requests.entry(kind).or_insert_with(Quantity::zero).add(&request);
+                requests
+                    .entry(kind)
+                    .or_insert_with(Quantity::zero)
+                    .add(&request);
             }
         }
     }
     if requests.is_empty() && limits.is_empty() {
         return "BestEffort";
     }
-    if all_limited && requests == limits { "Guaranteed" } else { "Burstable" }
+    if all_limited && requests == limits {
+        "Guaranteed"
+    } else {
+        "Burstable"
+    }
 }
 
 fn positive(

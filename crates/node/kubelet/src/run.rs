@@ -42,18 +42,41 @@ pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()
         client = connect => client?,
         () = shutdown.requested() => return Ok(()),
     };
-    run(config, Deps { client, clock, shutdown }).await
+    run(
+        config,
+        Deps {
+            client,
+            clock,
+            shutdown,
+        },
+    )
+    .await
 }
 
 /// Runs until `deps.shutdown` is requested.
 pub async fn run(config: Config, deps: Deps) -> anyhow::Result<()> {
-    let Deps { client, clock, shutdown } = deps;
+    let Deps {
+        client,
+        clock,
+        shutdown,
+    } = deps;
     make_directories(&config)?;
     let runtime = Runtime::connect(&config.runtime_endpoint)?;
     let socket = serve::bind(config.address).await?;
-    let port = socket.local_addr().context("could not read the port")?.port();
-    let caches = client.clone().map(|client| Caches::new(client, clock.clone(), shutdown.clone()));
-    let shared = Arc::new(share(config, &clock, (client, caches.clone()), runtime, &shutdown)?);
+    let port = socket
+        .local_addr()
+        .context("could not read the port")?
+        .port();
+    let caches = client
+        .clone()
+        .map(|client| Caches::new(client, clock.clone(), shutdown.clone()));
+    let shared = Arc::new(share(
+        config,
+        &clock,
+        (client, caches.clone()),
+        runtime,
+        &shutdown,
+    )?);
     let tasks = Tasks::new();
     let table = Table::default();
     let mut nodes = None;
@@ -83,7 +106,13 @@ pub async fn run(config: Config, deps: Deps) -> anyhow::Result<()> {
 fn make_directories(config: &Config) -> anyhow::Result<()> {
     let root = &config.root_dir;
     let pods = root.join("pods");
-    let all = [root, &pods, &config.pod_logs_dir, &config.container_logs_dir, &config.cert_dir];
+    let all = [
+        root,
+        &pods,
+        &config.pod_logs_dir,
+        &config.container_logs_dir,
+        &config.cert_dir,
+    ];
     for path in all {
         std::fs::create_dir_all(path)
             .with_context(|| format!("could not create {}", path.display()))?;
@@ -101,14 +130,22 @@ fn share(
     let name = config.node_name.clone();
     let server = client.clone().zip(caches.clone()).map(|(client, caches)| {
         let scope = Scope::all().fields(format!("spec.nodeName={name}"));
-        Server { client, pods: caches.cache::<Pod>(scope) }
+        Server {
+            client,
+            pods: caches.cache::<Pod>(scope),
+        }
     });
-    let source = EventSource { component: Some(crate::NAME.into()), host: Some(name.clone()) };
+    let source = EventSource {
+        component: Some(crate::NAME.into()),
+        host: Some(name.clone()),
+    };
     let events = client.clone().map(|client| {
         let recorder = Recorder::new(client, clock.clone(), shutdown.clone(), source);
         Events::new(recorder, &name)
     });
-    let objects = client.zip(caches).map(|(client, caches)| Objects::new(client, caches));
+    let objects = client
+        .zip(caches)
+        .map(|(client, caches)| Objects::new(client, caches));
     let ip = match config.node_ip {
         Some(ip) => ip,
         None => own_address().context("could not find the node's address; use --node-ip")?,
@@ -139,7 +176,10 @@ fn share(
 /// The address from which packets to elsewhere leave. Nothing is sent.
 fn own_address() -> anyhow::Result<IpAddr> {
     let table = std::fs::read_to_string(Path::new("/proc/net/route")).unwrap_or_default();
-    let has_default = table.lines().skip(1).any(|line| line.split_whitespace().nth(1) == Some("00000000"));
+    let has_default = table
+        .lines()
+        .skip(1)
+        .any(|line| line.split_whitespace().nth(1) == Some("00000000"));
     if !has_default {
         return Ok(IpAddr::from([127, 0, 0, 1]));
     }

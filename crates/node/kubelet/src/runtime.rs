@@ -41,12 +41,20 @@ impl Runtime {
     pub(crate) fn connect(endpoint: &str) -> anyhow::Result<Self> {
         let path = endpoint.strip_prefix("unix://").unwrap_or(endpoint);
         let path = PathBuf::from(path);
-        anyhow::ensure!(path.is_absolute(), "runtime endpoint {endpoint:?} is not a unix socket");
+        anyhow::ensure!(
+            path.is_absolute(),
+            "runtime endpoint {endpoint:?} is not a unix socket"
+        );
         let connector = tower::service_fn(move |_: Uri| {
             let path = path.clone();
-            async move { tokio::net::UnixStream::connect(path).await.map(TokioIo::new) }
+            async move {
+                tokio::net::UnixStream::connect(path)
+                    .await
+                    .map(TokioIo::new)
+            }
         });
-        let channel = Endpoint::from_static("http://localhost").connect_with_connector_lazy(connector);
+        let channel =
+            Endpoint::from_static("http://localhost").connect_with_connector_lazy(connector);
         Ok(Self {
             runtime: RuntimeServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
@@ -65,8 +73,16 @@ impl Runtime {
     }
 
     pub(crate) async fn facts(&self) -> Result<RuntimeFacts, Status> {
-        let version = self.client().version(v1::VersionRequest::default()).await?.into_inner();
-        let status = self.client().status(v1::StatusRequest::default()).await?.into_inner();
+        let version = self
+            .client()
+            .version(v1::VersionRequest::default())
+            .await?
+            .into_inner();
+        let status = self
+            .client()
+            .status(v1::StatusRequest::default())
+            .await?
+            .into_inner();
         let _ = self.name.set(version.runtime_name.clone());
         Ok(RuntimeFacts { version, status })
     }
@@ -77,7 +93,9 @@ impl Runtime {
         let sandboxes = self.list_sandboxes(selector.clone());
         let containers = self.list_containers(selector);
         let (sandboxes, containers) = futures::future::try_join(sandboxes, containers).await?;
-        let sandboxes = sandboxes.into_iter().map(|sandbox| self.sandbox_status(sandbox.id));
+        let sandboxes = sandboxes
+            .into_iter()
+            .map(|sandbox| self.sandbox_status(sandbox.id));
         let containers = containers.into_iter().map(async |container| {
             let status = unless_gone(self.container_status(&container.id).await)?;
             Ok::<_, Status>(status.map(|status| read::container(&status, container.pod_sandbox_id)))
@@ -92,8 +110,12 @@ impl Runtime {
             }
         }
         observed.containers = containers?.into_iter().flatten().collect();
-        observed.sandboxes.sort_by_key(|sandbox| std::cmp::Reverse(sandbox.created_at));
-        observed.containers.sort_by_key(|container| std::cmp::Reverse(container.created_at));
+        observed
+            .sandboxes
+            .sort_by_key(|sandbox| std::cmp::Reverse(sandbox.created_at));
+        observed
+            .containers
+            .sort_by_key(|container| std::cmp::Reverse(container.created_at));
         Ok(observed)
     }
 
@@ -101,18 +123,38 @@ impl Runtime {
         &self,
         label_selector: HashMap<String, String>,
     ) -> Result<Vec<v1::PodSandbox>, Status> {
-        let filter = v1::PodSandboxFilter { label_selector, ..Default::default() };
-        let request = v1::ListPodSandboxRequest { filter: Some(filter) };
-        Ok(self.client().list_pod_sandbox(request).await?.into_inner().items)
+        let filter = v1::PodSandboxFilter {
+            label_selector,
+            ..Default::default()
+        };
+        let request = v1::ListPodSandboxRequest {
+            filter: Some(filter),
+        };
+        Ok(self
+            .client()
+            .list_pod_sandbox(request)
+            .await?
+            .into_inner()
+            .items)
     }
 
     async fn list_containers(
         &self,
         label_selector: HashMap<String, String>,
     ) -> Result<Vec<v1::Container>, Status> {
-        let filter = v1::ContainerFilter { label_selector, ..Default::default() };
-        let request = v1::ListContainersRequest { filter: Some(filter) };
-        Ok(self.client().list_containers(request).await?.into_inner().containers)
+        let filter = v1::ContainerFilter {
+            label_selector,
+            ..Default::default()
+        };
+        let request = v1::ListContainersRequest {
+            filter: Some(filter),
+        };
+        Ok(self
+            .client()
+            .list_containers(request)
+            .await?
+            .into_inner()
+            .containers)
     }
 
     /// All sandboxes that a kubelet made.
@@ -130,15 +172,29 @@ impl Runtime {
     }
 
     async fn sandbox_status(&self, id: String) -> Result<v1::PodSandboxStatus, Status> {
-        let request = v1::PodSandboxStatusRequest { pod_sandbox_id: id, verbose: false };
-        let answer = self.client().pod_sandbox_status(request).await?.into_inner();
-        answer.status.ok_or_else(|| Status::internal("a sandbox status without a status"))
+        let request = v1::PodSandboxStatusRequest {
+            pod_sandbox_id: id,
+            verbose: false,
+        };
+        let answer = self
+            .client()
+            .pod_sandbox_status(request)
+            .await?
+            .into_inner();
+        answer
+            .status
+            .ok_or_else(|| Status::internal("a sandbox status without a status"))
     }
 
     pub(crate) async fn container_status(&self, id: &str) -> Result<v1::ContainerStatus, Status> {
-        let request = v1::ContainerStatusRequest { container_id: id.into(), verbose: false };
+        let request = v1::ContainerStatusRequest {
+            container_id: id.into(),
+            verbose: false,
+        };
         let answer = self.client().container_status(request).await?.into_inner();
-        answer.status.ok_or_else(|| Status::internal("a container status without a status"))
+        answer
+            .status
+            .ok_or_else(|| Status::internal("a container status without a status"))
     }
 
     pub(crate) async fn run_sandbox(
@@ -146,18 +202,30 @@ impl Runtime {
         config: v1::PodSandboxConfig,
         runtime_handler: String,
     ) -> Result<String, Status> {
-        let request = v1::RunPodSandboxRequest { config: Some(config), runtime_handler };
-        Ok(self.client().run_pod_sandbox(request).await?.into_inner().pod_sandbox_id)
+        let request = v1::RunPodSandboxRequest {
+            config: Some(config),
+            runtime_handler,
+        };
+        Ok(self
+            .client()
+            .run_pod_sandbox(request)
+            .await?
+            .into_inner()
+            .pod_sandbox_id)
     }
 
     pub(crate) async fn stop_sandbox(&self, id: &str) -> Result<(), Status> {
-        let request = v1::StopPodSandboxRequest { pod_sandbox_id: id.into() };
-        Ok(unless_gone(self.client().stop_pod_sandbox(request).await).map(drop)?)
+        let request = v1::StopPodSandboxRequest {
+            pod_sandbox_id: id.into(),
+        };
+        unless_gone(self.client().stop_pod_sandbox(request).await).map(drop)
     }
 
     pub(crate) async fn remove_sandbox(&self, id: &str) -> Result<(), Status> {
-        let request = v1::RemovePodSandboxRequest { pod_sandbox_id: id.into() };
-        Ok(unless_gone(self.client().remove_pod_sandbox(request).await).map(drop)?)
+        let request = v1::RemovePodSandboxRequest {
+            pod_sandbox_id: id.into(),
+        };
+        unless_gone(self.client().remove_pod_sandbox(request).await).map(drop)
     }
 
     pub(crate) async fn create_container(
@@ -171,22 +239,34 @@ impl Runtime {
             config: Some(config),
             sandbox_config: Some(sandbox_config),
         };
-        Ok(self.client().create_container(request).await?.into_inner().container_id)
+        Ok(self
+            .client()
+            .create_container(request)
+            .await?
+            .into_inner()
+            .container_id)
     }
 
     pub(crate) async fn start_container(&self, id: &str) -> Result<(), Status> {
-        let request = v1::StartContainerRequest { container_id: id.into() };
+        let request = v1::StartContainerRequest {
+            container_id: id.into(),
+        };
         self.client().start_container(request).await.map(drop)
     }
 
     pub(crate) async fn stop_container(&self, id: &str, timeout: i64) -> Result<(), Status> {
-        let request = v1::StopContainerRequest { container_id: id.into(), timeout };
-        Ok(unless_gone(self.client().stop_container(request).await).map(drop)?)
+        let request = v1::StopContainerRequest {
+            container_id: id.into(),
+            timeout,
+        };
+        unless_gone(self.client().stop_container(request).await).map(drop)
     }
 
     pub(crate) async fn remove_container(&self, id: &str) -> Result<(), Status> {
-        let request = v1::RemoveContainerRequest { container_id: id.into() };
-        Ok(unless_gone(self.client().remove_container(request).await).map(drop)?)
+        let request = v1::RemoveContainerRequest {
+            container_id: id.into(),
+        };
+        unless_gone(self.client().remove_container(request).await).map(drop)
     }
 
     /// Runs a command to its end: exit code and output.
@@ -197,7 +277,11 @@ impl Runtime {
         timeout: Duration,
     ) -> Result<v1::ExecSyncResponse, Status> {
         let seconds = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
-        let request = v1::ExecSyncRequest { container_id: id.into(), cmd, timeout: seconds };
+        let request = v1::ExecSyncRequest {
+            container_id: id.into(),
+            cmd,
+            timeout: seconds,
+        };
         Ok(self.client().exec_sync(request).await?.into_inner())
     }
 
@@ -209,23 +293,34 @@ impl Runtime {
         Ok(self.client().attach(request).await?.into_inner().url)
     }
 
-    pub(crate) async fn port_forward(&self, request: v1::PortForwardRequest) -> Result<String, Status> {
+    pub(crate) async fn port_forward(
+        &self,
+        request: v1::PortForwardRequest,
+    ) -> Result<String, Status> {
         Ok(self.client().port_forward(request).await?.into_inner().url)
     }
 
     pub(crate) async fn reopen_log(&self, id: &str) -> Result<(), Status> {
-        let request = v1::ReopenContainerLogRequest { container_id: id.into() };
+        let request = v1::ReopenContainerLogRequest {
+            container_id: id.into(),
+        };
         self.client().reopen_container_log(request).await.map(drop)
     }
 
     pub(crate) async fn events(
         &self,
     ) -> Result<tonic::Streaming<v1::ContainerEventResponse>, Status> {
-        Ok(self.client().get_container_events(v1::GetEventsRequest::default()).await?.into_inner())
+        Ok(self
+            .client()
+            .get_container_events(v1::GetEventsRequest::default())
+            .await?
+            .into_inner())
     }
 
     pub(crate) async fn update_pod_cidr(&self, pod_cidr: &str) -> Result<(), Status> {
-        let network_config = Some(v1::NetworkConfig { pod_cidr: pod_cidr.into() });
+        let network_config = Some(v1::NetworkConfig {
+            pod_cidr: pod_cidr.into(),
+        });
         let runtime_config = Some(v1::RuntimeConfig { network_config });
         let request = v1::UpdateRuntimeConfigRequest { runtime_config };
         self.client().update_runtime_config(request).await.map(drop)
@@ -233,18 +328,40 @@ impl Runtime {
 
     pub(crate) async fn container_stats(&self) -> Result<Vec<v1::ContainerStats>, Status> {
         let request = v1::ListContainerStatsRequest::default();
-        Ok(self.client().list_container_stats(request).await?.into_inner().stats)
+        Ok(self
+            .client()
+            .list_container_stats(request)
+            .await?
+            .into_inner()
+            .stats)
     }
 
     pub(crate) async fn sandbox_stats(&self) -> Result<Vec<v1::PodSandboxStats>, Status> {
         let request = v1::ListPodSandboxStatsRequest::default();
-        Ok(self.client().list_pod_sandbox_stats(request).await?.into_inner().stats)
+        Ok(self
+            .client()
+            .list_pod_sandbox_stats(request)
+            .await?
+            .into_inner()
+            .stats)
     }
 
     pub(crate) async fn image(&self, image: &str) -> Result<Option<v1::Image>, Status> {
-        let spec = v1::ImageSpec { image: image.into(), ..Default::default() };
-        let request = v1::ImageStatusRequest { image: Some(spec), verbose: false };
-        Ok(self.images.clone().image_status(request).await?.into_inner().image)
+        let spec = v1::ImageSpec {
+            image: image.into(),
+            ..Default::default()
+        };
+        let request = v1::ImageStatusRequest {
+            image: Some(spec),
+            verbose: false,
+        };
+        Ok(self
+            .images
+            .clone()
+            .image_status(request)
+            .await?
+            .into_inner()
+            .image)
     }
 
     pub(crate) async fn pull(
@@ -258,19 +375,29 @@ impl Runtime {
             user_specified_image: image.into(),
             ..Default::default()
         };
-        let request =
-            v1::PullImageRequest { image: Some(image), auth, sandbox_config: Some(sandbox_config) };
-        Ok(self.images.clone().pull_image(request).await?.into_inner().image_ref)
+        let request = v1::PullImageRequest {
+            image: Some(image),
+            auth,
+            sandbox_config: Some(sandbox_config),
+        };
+        Ok(self
+            .images
+            .clone()
+            .pull_image(request)
+            .await?
+            .into_inner()
+            .image_ref)
     }
 
     pub(crate) async fn list_images(&self) -> Result<Vec<v1::Image>, Status> {
         let request = v1::ListImagesRequest::default();
-        Ok(self.images.clone().list_images(request).await?.into_inner().images)
-    }
-
-    pub(crate) async fn image_usage(&self) -> Result<v1::ImageFsInfoResponse, Status> {
-        let request = v1::ImageFsInfoRequest::default();
-        Ok(self.images.clone().image_fs_info(request).await?.into_inner())
+        Ok(self
+            .images
+            .clone()
+            .list_images(request)
+            .await?
+            .into_inner()
+            .images)
     }
 }
 

@@ -58,15 +58,17 @@ async fn relist(runtime: Runtime, table: Table, clock: SharedClock) {
     loop {
         let listed = futures::future::join(runtime.all_sandboxes(), runtime.all_containers()).await;
         if let (Ok(sandboxes), Ok(containers)) = listed {
-            let uid = |labels: &HashMap<String, String>| {
-                labels.get(POD_UID).cloned().unwrap_or_default()
-            };
+            let uid =
+                |labels: &HashMap<String, String>| labels.get(POD_UID).cloned().unwrap_or_default();
             let mut now = HashMap::new();
             for sandbox in &sandboxes {
                 now.insert(sandbox.id.clone(), (uid(&sandbox.labels), sandbox.state));
             }
             for container in &containers {
-                now.insert(container.id.clone(), (uid(&container.labels), container.state));
+                now.insert(
+                    container.id.clone(),
+                    (uid(&container.labels), container.state),
+                );
             }
             for (id, (uid, state)) in &now {
                 if known.get(id).is_none_or(|(_, old)| old != state) {

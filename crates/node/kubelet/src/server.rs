@@ -49,7 +49,11 @@ pub(crate) async fn run(
     let tasks = Tasks::new();
     if let Some(address) = shared.config.healthz_address {
         let socket = serve::bind(address).await?;
-        let listener = Listener { socket, tls: None, connections_max: CONNECTIONS_MAX };
+        let listener = Listener {
+            socket,
+            tls: None,
+            connections_max: CONNECTIONS_MAX,
+        };
         let service = operations::service(checks.clone(), registry.clone());
         tasks.spawn_infallible(serve::serve(listener, service, shutdown.clone()));
     }
@@ -62,7 +66,11 @@ pub(crate) async fn run(
         streams: Tasks::new(),
     });
     let tls = certificate::serving(&shared).await?;
-    let listener = Listener { socket, tls: Some(tls), connections_max: CONNECTIONS_MAX };
+    let listener = Listener {
+        socket,
+        tls: Some(tls),
+        connections_max: CONNECTIONS_MAX,
+    };
     let handler = serve::handler(move |request| {
         let service = Arc::clone(&service);
         async move { service.answer(request).await }

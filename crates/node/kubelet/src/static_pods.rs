@@ -30,7 +30,11 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(directory: PathBuf, node: &str) -> Self {
-        Self { directory, node: node.to_owned(), watch: None }
+        Self {
+            directory,
+            node: node.to_owned(),
+            watch: None,
+        }
     }
 
     /// Reads all manifests; begins to watch first, so that no change is missed.
@@ -53,7 +57,7 @@ impl Source {
             .collect();
         files.sort();
         let pods = files.iter().filter_map(|path| match read(path, &self.node) {
-            Ok(pod) => Some(pod),
+            Ok(pod) => pod,
             Err(error) => {
                 tracing::error!(path = %path.display(), error = %format_args!("{error:#}"), "could not read a static pod");
                 None
@@ -77,7 +81,8 @@ impl Source {
 }
 
 fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
 fn watch(directory: &Path) -> io::Result<AsyncFd<OwnedFd>> {
@@ -91,17 +96,27 @@ fn watch(directory: &Path) -> io::Result<AsyncFd<OwnedFd>> {
     register(fd)
 }
 
-fn read(path: &Path, node: &str) -> anyhow::Result<Pod> {
+/// `None` for an empty file: somebody is about to write it.
+fn read(path: &Path, node: &str) -> anyhow::Result<Option<Pod>> {
     let text = std::fs::read_to_string(path)?;
-    parse(&text, path, node)
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    parse(&text, path, node).map(Some)
 }
 
 /// Reads a manifest and makes it a pod of this node.
 pub(crate) fn parse(text: &str, path: &Path, node: &str) -> anyhow::Result<Pod> {
     let tree: serde_json::Value = serde_saphyr::from_str(text)?;
-    anyhow::ensure!(tree["kind"] == "Pod" && tree["apiVersion"] == "v1", "not a pod of v1");
+    anyhow::ensure!(
+        tree["kind"] == "Pod" && tree["apiVersion"] == "v1",
+        "not a pod of v1"
+    );
     let mut pod: Pod = serde_json::from_value(tree.clone())?;
-    anyhow::ensure!(!pod::name(&pod).is_empty(), "invalid pod: name is needed for the pod");
+    anyhow::ensure!(
+        !pod::name(&pod).is_empty(),
+        "invalid pod: name is needed for the pod"
+    );
     defaults::apply(&mut pod);
     let hash = {
         let mut hasher = Sha256::new();
@@ -109,7 +124,10 @@ pub(crate) fn parse(text: &str, path: &Path, node: &str) -> anyhow::Result<Pod> 
         hasher.update(format!("host:{node}file:{}", path.display()));
         hasher.finalize()
     };
-    let uid: String = hash[..UID_BYTES].iter().map(|byte| format!("{byte:02x}")).collect();
+    let uid: String = hash[..UID_BYTES]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let metadata = &mut pod.metadata;
     let uid = metadata.uid.get_or_insert(uid).clone();
     let name = metadata.name.take().unwrap_or_default();

@@ -3,9 +3,9 @@
 //! The status before is an input: what is known to have happened is never taken back, and a phase
 //! that is final stays.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{HostIP, Pod, PodCondition, PodIP, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use jiff::Timestamp;
 
 use crate::observed::{Observed, State};
 use crate::plan::HealthOf;
@@ -47,7 +47,10 @@ pub(crate) fn compute(pod: &Pod, observed: &Observed, inputs: &Inputs<'_>) -> Po
     });
     let mut phase = phase::compute(pod, &all, inputs.is_ending, initialized).to_owned();
     let is_final = |phase: &str| matches!(phase, "Succeeded" | "Failed");
-    for before in [old.phase.as_deref(), api.phase.as_deref()].into_iter().flatten() {
+    for before in [old.phase.as_deref(), api.phase.as_deref()]
+        .into_iter()
+        .flatten()
+    {
         if is_final(before) && !is_final(&phase) {
             before.clone_into(&mut phase);
         }
@@ -70,7 +73,7 @@ pub(crate) fn compute(pod: &Pod, observed: &Observed, inputs: &Inputs<'_>) -> Po
         container_statuses: Some(sets.ordinary).filter(|list| !list.is_empty()),
         init_container_statuses: Some(sets.init).filter(|list| !list.is_empty()),
         ephemeral_container_statuses: Some(sets.ephemeral).filter(|list| !list.is_empty()),
-        start_time: old.start_time.clone().or_else(|| Some(Time(inputs.now))),
+        start_time: old.start_time.clone().or(Some(Time(inputs.now))),
         observed_generation: pod.metadata.generation,
         ..PodStatus::default()
     };
@@ -84,7 +87,11 @@ fn addresses(pod: &Pod, observed: &Observed, inputs: &Inputs<'_>, status: &mut P
     let hosts: Vec<HostIP> = hosts.map(|ip| HostIP { ip: ip.clone() }).collect();
     status.host_ip = hosts.first().map(|host| host.ip.clone());
     status.host_ips = Some(hosts).filter(|hosts| !hosts.is_empty());
-    let ips = if pod::is_host_network(pod) { inputs.host_ips } else { observed.ips() };
+    let ips = if pod::is_host_network(pod) {
+        inputs.host_ips
+    } else {
+        observed.ips()
+    };
     let mut ips: Vec<PodIP> = ips.iter().map(|ip| PodIP { ip: ip.clone() }).collect();
     if ips.is_empty() && !pod::is_deleted(pod) {
         ips = inputs.old.pod_ips.clone().unwrap_or_default();

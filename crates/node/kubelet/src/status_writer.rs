@@ -41,7 +41,12 @@ impl StatusWriter {
         orders: watch::Receiver<Order>,
         api_changed: Arc<Notify>,
     ) -> Self {
-        Self { shared, pod, orders, api_changed }
+        Self {
+            shared,
+            pod,
+            orders,
+            api_changed,
+        }
     }
 
     /// Goes on until dropped.
@@ -58,7 +63,11 @@ impl StatusWriter {
                 Ok(()) => backoff.reset(),
                 Err(error) => {
                     let text = crate::objects::said(&error);
-                    tracing::warn!(pod = pod::described(&self.pod), text, "could not write a pod's status");
+                    tracing::warn!(
+                        pod = pod::described(&self.pod),
+                        text,
+                        "could not write a pod's status"
+                    );
                     // A newer order is tried at once; nothing is lost by waiting for the old one.
                     tokio::select! {
                         () = self.shared.clock.sleep(backoff.next_wait()) => continue,
@@ -80,17 +89,23 @@ impl StatusWriter {
         order: &Order,
         written: &mut Option<(String, PodStatus)>,
     ) -> Result<(), styr_client::Error> {
-        let Some(api) = self.shared.api_pod(&self.pod) else { return Ok(()) };
+        let Some(api) = self.shared.api_pod(&self.pod) else {
+            return Ok(());
+        };
         let uid = pod::uid(&api).to_owned();
         let (namespace, name) = (pod::namespace(&api), pod::name(&api));
         if let Some(status) = &order.status
-            && written.as_ref().is_none_or(|(known, old)| *known != uid || old != status)
+            && written
+                .as_ref()
+                .is_none_or(|(known, old)| *known != uid || old != status)
         {
             let empty = PodStatus::default();
             let before = api.status.as_ref().unwrap_or(&empty);
             if let Some(patch) = difference::patch(before, status) {
                 let patch = json!({ "metadata": { "uid": uid }, "status": patch });
-                let answer = server.client.strategic_patch_status::<Pod>(namespace, name, &patch);
+                let answer = server
+                    .client
+                    .strategic_patch_status::<Pod>(namespace, name, &patch);
                 match answer.await {
                     Ok(pod) => server.pods.observe_write(pod),
                     // Gone, or another pod of the name: nobody wants to know.
@@ -103,7 +118,10 @@ impl StatusWriter {
         if order.delete && pod::is_deleted(&api) && !pod::is_static(&self.pod) {
             let options = DeleteOptions {
                 grace_period_seconds: Some(0),
-                preconditions: Some(Preconditions { uid: Some(uid), ..Preconditions::default() }),
+                preconditions: Some(Preconditions {
+                    uid: Some(uid),
+                    ..Preconditions::default()
+                }),
                 ..DeleteOptions::default()
             };
             match server.client.delete::<Pod>(namespace, name, &options).await {

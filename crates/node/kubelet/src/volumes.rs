@@ -53,7 +53,8 @@ pub(crate) struct Request<'a> {
     pub(crate) now: Timestamp,
 }
 
-type SetUp = for<'a> fn(Request<'a>) -> Pin<Box<dyn Future<Output = Result<Mounted, String>> + Send + 'a>>;
+type SetUp =
+    for<'a> fn(Request<'a>) -> Pin<Box<dyn Future<Output = Result<Mounted, String>> + Send + 'a>>;
 
 /// A kind of volume.
 pub(crate) struct Kind {
@@ -140,7 +141,9 @@ pub(crate) async fn set_up(
             .map_err(|text| format!("MountVolume.SetUp failed for volume {name:?} : {text}"))?;
         Ok((name.clone(), mounted))
     });
-    futures::future::try_join_all(all).await.map(|list| list.into_iter().collect())
+    futures::future::try_join_all(all)
+        .await
+        .map(|list| list.into_iter().collect())
 }
 
 /// The group that shared volumes belong to.

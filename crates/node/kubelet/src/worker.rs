@@ -70,6 +70,8 @@ struct Worker {
     waiting: HashMap<String, Waiting>,
     volumes: Option<BTreeMap<String, Mounted>>,
     volumes_failures: u32,
+    /// The labels and annotations that volumes show.
+    volumes_told: Option<(Labels, Labels)>,
     volumes_changed: Arc<Mutex<bool>>,
     watches: Option<Tasks>,
     /// Containers whose last hook has run.
@@ -79,6 +81,8 @@ struct Worker {
     has_cgroup: bool,
     errors: u32,
 }
+
+type Labels = Option<BTreeMap<String, String>>;
 
 /// When to look again without an event; the reason is in the caller.
 type NextLook = Option<Timestamp>;
@@ -97,7 +101,12 @@ pub(crate) fn new(
     let (orders, orders_receiver) = watch::channel(Order::default());
     let wake = Arc::new(Notify::new());
     let writer_wake = Arc::new(Notify::new());
-    let writer = StatusWriter::new(Arc::clone(shared), pod, orders_receiver, Arc::clone(&writer_wake));
+    let writer = StatusWriter::new(
+        Arc::clone(shared),
+        pod,
+        orders_receiver,
+        Arc::clone(&writer_wake),
+    );
     let worker = Worker {
         probes: Probes::new(shared.probe_tools(), Arc::clone(&wake)),
         shared: Arc::clone(shared),
@@ -111,6 +120,7 @@ pub(crate) fn new(
         waiting: HashMap::new(),
         volumes: None,
         volumes_failures: 0,
+        volumes_told: None,
         volumes_changed: Arc::default(),
         watches: None,
         pre_stopped: Arc::default(),
@@ -118,7 +128,12 @@ pub(crate) fn new(
         has_cgroup: false,
         errors: 0,
     };
-    let handle = Handle { desired, wake, status: status_receiver, writer: writer_wake };
+    let handle = Handle {
+        desired,
+        wake,
+        status: status_receiver,
+        writer: writer_wake,
+    };
     let run = async move {
         // The writer ends with the worker: nothing is left to tell.
         tokio::select! {
@@ -167,7 +182,10 @@ impl Worker {
     }
 
     fn has_final_phase(&self) -> bool {
-        matches!(self.status.borrow().phase.as_deref(), Some("Succeeded" | "Failed"))
+        matches!(
+            self.status.borrow().phase.as_deref(),
+            Some("Succeeded" | "Failed")
+        )
     }
 
     /// Waits for an event or until `next`. `false` if nobody wants the pod any more.
@@ -230,7 +248,10 @@ impl Worker {
             self.status.send_replace(new.clone());
         }
         self.orders.send_if_modified(|order| {
-            let is_new = order.status.as_ref().is_none_or(|known| !status::says_the_same(known, &new));
+            let is_new = order
+                .status
+                .as_ref()
+                .is_none_or(|known| !status::says_the_same(known, &new));
             if is_new {
                 order.status = Some(new);
             }

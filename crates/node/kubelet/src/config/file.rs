@@ -32,11 +32,9 @@ pub(super) struct File {
     pub(super) port: u16,
     #[serde(rename = "providerID")]
     pub(super) provider_id: String,
-    pub(super) read_only_port: u16,
     pub(super) register_node: bool,
     pub(super) register_with_taints: Vec<Taint>,
     pub(super) resolv_conf: Option<String>,
-    pub(super) rotate_certificates: bool,
     #[serde(rename = "serverTLSBootstrap")]
     pub(super) server_tls_bootstrap: bool,
     pub(super) static_pod_path: String,
@@ -53,7 +51,9 @@ impl Default for File {
         Self {
             address: "0.0.0.0".into(),
             authentication: Authentication::default(),
-            authorization: Authorization { mode: "Webhook".into() },
+            authorization: Authorization {
+                mode: "Webhook".into(),
+            },
             cgroup_driver: "cgroupfs".into(),
             cgroup_root: String::new(),
             cluster_dns: Vec::new(),
@@ -70,11 +70,9 @@ impl Default for File {
             pod_logs_dir: "/var/log/pods".into(),
             port: 10250,
             provider_id: String::new(),
-            read_only_port: 0,
             register_node: true,
             register_with_taints: Vec::new(),
             resolv_conf: None,
-            rotate_certificates: false,
             server_tls_bootstrap: false,
             static_pod_path: String::new(),
             system_reserved: BTreeMap::new(),
@@ -109,7 +107,10 @@ pub(super) struct Webhook {
 
 impl Default for Webhook {
     fn default() -> Self {
-        Self { enabled: true, _cache_ttl: None }
+        Self {
+            enabled: true,
+            _cache_ttl: None,
+        }
     }
 }
 
@@ -130,13 +131,21 @@ pub(super) fn parse(text: &str) -> anyhow::Result<File> {
     let tree: serde_json::Value = serde_saphyr::from_str(text)?;
     let is_it = tree["kind"] == "KubeletConfiguration"
         && tree["apiVersion"] == "kubelet.config.k8s.io/v1beta1";
-    anyhow::ensure!(is_it, "not a KubeletConfiguration of kubelet.config.k8s.io/v1beta1");
+    anyhow::ensure!(
+        is_it,
+        "not a KubeletConfiguration of kubelet.config.k8s.io/v1beta1"
+    );
     for name in tree.as_object().into_iter().flat_map(serde_json::Map::keys) {
         anyhow::ensure!(FIELDS.contains(&name.as_str()), "unknown field {name:?}");
     }
+    refuse_unimplemented(&tree)?;
     let mut merged = serde_json::Map::new();
     // Upstream reads null as absent.
-    let given = tree.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let given = tree
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| !value.is_null());
     merged.extend(given.map(|(name, value)| (name.clone(), value.clone())));
     let mut file: File = serde_json::from_value(serde_json::Value::Object(merged))?;
     if file.authorization.mode.is_empty() {
@@ -146,19 +155,32 @@ pub(super) fn parse(text: &str) -> anyhow::Result<File> {
     Ok(file)
 }
 
+/// Nobody should believe that these took effect.
+fn refuse_unimplemented(tree: &serde_json::Value) -> anyhow::Result<()> {
+    let is_set = |name: &str| {
+        let value = &tree[name];
+        !(value.is_null() || *value == 0 || *value == "")
+    };
+    for name in ["readOnlyPort", "staticPodURL"] {
+        anyhow::ensure!(!is_set(name), "field {name:?} is not implemented");
+    }
+    Ok(())
+}
+
 pub(super) fn quantity(text: &str, field: &str) -> anyhow::Result<i64> {
     let quantity = Quantity::parse(text).map_err(|error| anyhow::anyhow!("{field}: {error}"))?;
     Ok(quantity.value())
 }
 
 /// Upstream keeps 100Mi of memory free unless told otherwise.
-pub(super) fn eviction_memory(hard: &Option<BTreeMap<String, String>>) -> i64 {
+pub(super) fn eviction_memory(hard: Option<&BTreeMap<String, String>>) -> i64 {
     const DEFAULT: i64 = 100 << 20;
     match hard {
         None => DEFAULT,
         Some(hard) => {
             let text = hard.get("memory.available");
-            text.and_then(|text| Quantity::parse(text).ok()).map_or(0, |quantity| quantity.value())
+            text.and_then(|text| Quantity::parse(text).ok())
+                .map_or(0, |quantity| quantity.value())
         }
     }
 }

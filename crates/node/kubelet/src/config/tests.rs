@@ -6,7 +6,10 @@ const HEAD: &str = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConf
 #[test]
 fn defaults_are_upstreams() {
     let file = file::parse(HEAD).unwrap();
-    assert_eq!((file.port, file.healthz_port, file.max_pods), (10250, 10248, 110));
+    assert_eq!(
+        (file.port, file.healthz_port, file.max_pods),
+        (10250, 10248, 110)
+    );
     assert!(file.authentication.webhook.enabled && !file.authentication.anonymous.enabled);
 }
 
@@ -20,5 +23,8 @@ fn refuses_unknown_fields() {
 fn reads_taints() {
     let taints = parse_taints("a=b:NoSchedule,c:NoExecute").unwrap();
     assert_eq!(taints[0].value.as_deref(), Some("b"));
-    assert_eq!((taints[1].key.as_str(), taints[1].effect.as_str()), ("c", "NoExecute"));
+    assert_eq!(
+        (taints[1].key.as_str(), taints[1].effect.as_str()),
+        ("c", "NoExecute")
+    );
 }

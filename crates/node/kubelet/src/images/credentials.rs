@@ -30,7 +30,9 @@ pub(super) fn find(image: &str, secrets: &[Arc<Secret>]) -> Option<AuthConfig> {
     let mut best: Option<(usize, AuthConfig)> = None;
     for secret in secrets {
         for (server, entry) in entries(secret) {
-            let Some(score) = covers(&server, image) else { continue };
+            let Some(score) = covers(&server, image) else {
+                continue;
+            };
             if best.as_ref().is_none_or(|(known, _)| score > *known) {
                 best = Some((score, auth(&entry)));
             }
@@ -41,23 +43,35 @@ pub(super) fn find(image: &str, secrets: &[Arc<Secret>]) -> Option<AuthConfig> {
 
 fn entries(secret: &Secret) -> BTreeMap<String, Entry> {
     let data = secret.data.as_ref();
-    let get = |key| data.and_then(|data| data.get(key)).map(|bytes| bytes.0.as_slice());
+    let get = |key| {
+        data.and_then(|data| data.get(key))
+            .map(|bytes| bytes.0.as_slice())
+    };
     if let Some(text) = get(".dockerconfigjson") {
-        return serde_json::from_slice::<Config>(text).unwrap_or_default().auths;
+        return serde_json::from_slice::<Config>(text)
+            .unwrap_or_default()
+            .auths;
     }
     let text = get(".dockercfg").unwrap_or(b"{}");
     serde_json::from_slice(text).unwrap_or_default()
 }
 
 fn covers(server: &str, image: &str) -> Option<usize> {
-    let server = server.trim_start_matches("https://").trim_start_matches("http://");
-    let server = server.trim_end_matches('/').trim_end_matches("/v1").trim_end_matches("/v2");
+    let server = server
+        .trim_start_matches("https://")
+        .trim_start_matches("http://");
+    let server = server
+        .trim_end_matches('/')
+        .trim_end_matches("/v1")
+        .trim_end_matches("/v2");
     let image = qualified(image);
     let is_hub = |host: &str| DOCKER_HUB.contains(&host);
     let (host, path) = server.split_once('/').unwrap_or((server, ""));
     let (image_host, image_path) = image.split_once('/')?;
     let same_host = host == image_host || is_hub(host) && is_hub(image_host);
-    let wildcard = host.strip_prefix("*.").is_some_and(|tail| image_host.ends_with(tail));
+    let wildcard = host
+        .strip_prefix("*.")
+        .is_some_and(|tail| image_host.ends_with(tail));
     ((same_host || wildcard) && image_path.starts_with(path)).then_some(server.len())
 }
 

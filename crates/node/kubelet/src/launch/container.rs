@@ -26,7 +26,10 @@ pub(crate) fn config(pod: &Pod, container: &Container, parts: Parts<'_>) -> v1::
             .map(|word| expand::expand(word, |name| parts.environment.get(name).cloned()))
             .collect()
     };
-    let signal = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.stop_signal.as_deref());
+    let signal = container
+        .lifecycle
+        .as_ref()
+        .and_then(|lifecycle| lifecycle.stop_signal.as_deref());
     v1::ContainerConfig {
         metadata: Some(v1::ContainerMetadata {
             name: container.name.clone(),
@@ -40,7 +43,9 @@ pub(crate) fn config(pod: &Pod, container: &Container, parts: Parts<'_>) -> v1::
         command: expanded(&container.command),
         args: expanded(&container.args),
         working_dir: container.working_dir.clone().unwrap_or_default(),
-        labels: identity::container_labels(pod, container).into_iter().collect(),
+        labels: identity::container_labels(pod, container)
+            .into_iter()
+            .collect(),
         annotations: identity::container_annotations(pod, container, parts.restart_count)
             .into_iter()
             .collect(),
@@ -49,7 +54,11 @@ pub(crate) fn config(pod: &Pod, container: &Container, parts: Parts<'_>) -> v1::
         stdin_once: container.stdin_once == Some(true),
         tty: container.tty == Some(true),
         linux: Some(v1::LinuxContainerConfig {
-            resources: Some(resources::of_container(pod, container, parts.memory_capacity)),
+            resources: Some(resources::of_container(
+                pod,
+                container,
+                parts.memory_capacity,
+            )),
             security_context: Some(security::of_container(
                 pod,
                 container,
@@ -60,7 +69,10 @@ pub(crate) fn config(pod: &Pod, container: &Container, parts: Parts<'_>) -> v1::
         envs: parts
             .environment
             .into_iter()
-            .map(|(key, value)| v1::KeyValue { key, value: value.into_bytes().into() })
+            .map(|(key, value)| v1::KeyValue {
+                key,
+                value: value.into_bytes().into(),
+            })
             .collect(),
         mounts: parts.mounts,
         stop_signal: signal.and_then(stop_signal).unwrap_or(0),
@@ -69,6 +81,10 @@ pub(crate) fn config(pod: &Pod, container: &Container, parts: Parts<'_>) -> v1::
 }
 
 fn stop_signal(name: &str) -> Option<i32> {
-    let name = format!("SIGNAL_{}", name.replace("RTMIN+", "RTMINPLUS").replace("RTMAX-", "RTMAXMINUS"));
+    let name = format!(
+        "SIGNAL_{}",
+        name.replace("RTMIN+", "RTMINPLUS")
+            .replace("RTMAX-", "RTMAXMINUS")
+    );
     v1::Signal::from_str_name(&name).map(i32::from)
 }

@@ -71,12 +71,18 @@ fn append(config: &mut DnsConfig, more: &PodDNSConfig) {
     add(&mut config.servers, &more.nameservers);
     add(&mut config.searches, &more.searches);
     for option in more.options.iter().flatten() {
-        let Some(name) = option.name.as_deref() else { continue };
-        config.options.retain(|known| known.split(':').next() != Some(name));
-        config.options.push(match option.value.as_deref().filter(|value| !value.is_empty()) {
-            Some(value) => format!("{name}:{value}"),
-            None => name.to_owned(),
-        });
+        let Some(name) = option.name.as_deref() else {
+            continue;
+        };
+        config
+            .options
+            .retain(|known| known.split(':').next() != Some(name));
+        config.options.push(
+            match option.value.as_deref().filter(|value| !value.is_empty()) {
+                Some(value) => format!("{name}:{value}"),
+                None => name.to_owned(),
+            },
+        );
     }
 }
 

@@ -59,7 +59,9 @@ fn subscript(path: &str) -> Option<(&str, &str)> {
 
 fn lines(map: Option<&std::collections::BTreeMap<String, String>>) -> String {
     let lines = map.into_iter().flatten();
-    let lines: Vec<String> = lines.map(|(key, value)| format!("{key}={}", quoted(value))).collect();
+    let lines: Vec<String> = lines
+        .map(|(key, value)| format!("{key}={}", quoted(value)))
+        .collect();
     lines.join("\n")
 }
 
@@ -95,7 +97,10 @@ pub(crate) fn resource(
     selector: &ResourceFieldSelector,
     allocatable: NodeResources,
 ) -> Result<String, String> {
-    let named = selector.container_name.as_deref().filter(|name| !name.is_empty());
+    let named = selector
+        .container_name
+        .as_deref()
+        .filter(|name| !name.is_empty());
     let other = named.and_then(|name| pod::container(pod, name));
     if let Some(name) = named
         && other.is_none()
@@ -110,18 +115,30 @@ pub(crate) fn resource(
     let resources = container.resources.as_ref();
     let of = |map: Option<&std::collections::BTreeMap<String, _>>| {
         let quantity: &k8s_openapi::apimachinery::pkg::api::resource::Quantity = map?.get(name)?;
-        Quantity::parse(&quantity.0).ok().filter(|quantity| !quantity.is_zero())
+        Quantity::parse(&quantity.0)
+            .ok()
+            .filter(|quantity| !quantity.is_zero())
     };
     let limit = of(resources.and_then(|r| r.limits.as_ref()));
     let request = of(resources.and_then(|r| r.requests.as_ref()));
     let amount = match set {
         "limits" => limit.or_else(|| whole_node(name, allocatable)),
         "requests" => request,
-        _ => return Err(format!("unsupported container resource : {}", selector.resource)),
+        _ => {
+            return Err(format!(
+                "unsupported container resource : {}",
+                selector.resource
+            ));
+        }
     };
     let amount = amount.unwrap_or_else(Quantity::zero);
-    let divisor = selector.divisor.as_ref().and_then(|text| Quantity::parse(&text.0).ok());
-    let divisor = divisor.filter(|d| !d.is_zero()).unwrap_or_else(|| Quantity::from_units(1));
+    let divisor = selector
+        .divisor
+        .as_ref()
+        .and_then(|text| Quantity::parse(&text.0).ok());
+    let divisor = divisor
+        .filter(|d| !d.is_zero())
+        .unwrap_or_else(|| Quantity::from_units(1));
     // Only processors are counted in parts.
     let (amount, divisor) = if name == "cpu" {
         (amount.milli_value(), divisor.milli_value())

@@ -15,7 +15,9 @@ pub(crate) async fn variables(
 ) -> Result<Environment, Failure> {
     let namespace = pod::namespace(pod);
     let links = pod::spec(pod).enable_service_links.unwrap_or(true);
-    let services = objects.service_variables(namespace, links, pod::is_static(pod)).await?;
+    let services = objects
+        .service_variables(namespace, links, pod::is_static(pod))
+        .await?;
     let mut out = Environment::new();
     for from in container.env_from.iter().flatten() {
         let prefix = from.prefix.as_deref().unwrap_or_default();
@@ -79,7 +81,9 @@ async fn from_source(
 ) -> Result<Option<String>, Failure> {
     let namespace = pod::namespace(pod);
     if let Some(selector) = &source.field_ref {
-        return downward::field(pod, selector, facts).map(Some).map_err(Failure::config);
+        return downward::field(pod, selector, facts)
+            .map(Some)
+            .map_err(Failure::config);
     }
     if let Some(selector) = &source.resource_field_ref {
         let value = downward::resource(pod, container, selector, facts.allocatable);

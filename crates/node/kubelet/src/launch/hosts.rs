@@ -12,15 +12,18 @@ const HOSTNAME_MAX: usize = 63;
 /// Host name and domain (empty without a subdomain).
 pub(crate) fn names(pod: &Pod, cluster_domain: &str) -> Result<(String, String), String> {
     let spec = pod::spec(pod);
-    if let Some(name) = spec.hostname_override.as_deref().filter(|name| !name.is_empty()) {
+    if let Some(name) = spec
+        .hostname_override
+        .as_deref()
+        .filter(|name| !name.is_empty())
+    {
         return Ok((truncated(pod, name)?, String::new()));
     }
     let own = spec.hostname.as_deref().filter(|name| !name.is_empty());
     let hostname = truncated(pod, own.unwrap_or_else(|| pod::name(pod)))?;
     let subdomain = spec.subdomain.as_deref().filter(|name| !name.is_empty());
-    let domain = subdomain.map(|subdomain| {
-        format!("{subdomain}.{}.svc.{cluster_domain}", pod::namespace(pod))
-    });
+    let domain = subdomain
+        .map(|subdomain| format!("{subdomain}.{}.svc.{cluster_domain}", pod::namespace(pod)));
     Ok((hostname, domain.unwrap_or_default()))
 }
 
@@ -41,15 +44,26 @@ pub(crate) fn kernel_name(pod: &Pod, hostname: &str, domain: &str) -> Result<Str
 
 fn truncated(pod: &Pod, name: &str) -> Result<String, String> {
     let cut: String = name.chars().take(HOSTNAME_MAX).collect();
-    let cut = if cut.len() < name.len() { cut.trim_end_matches(['-', '.']) } else { &cut };
+    let cut = if cut.len() < name.len() {
+        cut.trim_end_matches(['-', '.'])
+    } else {
+        &cut
+    };
     if cut.is_empty() {
-        return Err(format!("hostname for pod {:?} was invalid: {name:?}", pod::name(pod)));
+        return Err(format!(
+            "hostname for pod {:?} was invalid: {name:?}",
+            pod::name(pod)
+        ));
     }
     Ok(cut.to_owned())
 }
 
 /// The file of a pod with its own network.
-pub(crate) fn managed(ips: &[String], (hostname, domain): (&str, &str), aliases: &[HostAlias]) -> String {
+pub(crate) fn managed(
+    ips: &[String],
+    (hostname, domain): (&str, &str),
+    aliases: &[HostAlias],
+) -> String {
     let mut out = String::from(HEADER);
     out.push_str("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
     out.push_str("fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\n");

@@ -19,6 +19,8 @@ pub(crate) struct Parts<'a> {
     /// The pod's directory.
     pub(crate) directory: &'a Path,
     pub(crate) volumes: &'a BTreeMap<String, Mounted>,
+    /// Images that are mounted, by the volume's name.
+    pub(crate) images: &'a BTreeMap<String, String>,
     pub(crate) environment: &'a Environment,
     pub(crate) pod_ips: &'a [String],
     pub(crate) cluster_domain: &'a str,
@@ -39,18 +41,23 @@ pub(crate) fn mounts(
     }
     let wants_hosts = pod::is_host_network(pod) || !parts.pod_ips.is_empty();
     if !has_hosts && wants_hosts {
-        let read_only = container.security_context.as_ref();
-        let read_only = read_only.is_some_and(|own| own.read_only_root_filesystem == Some(true));
         let path = hosts_file(pod, parts).map_err(|error| {
-            Failure::config(format!("could not write the hosts file of the pod: {error}"))
+            Failure::config(format!(
+                "could not write the hosts file of the pod: {error}"
+            ))
         })?;
-        let _ = read_only;
         out.push(plain(&path, HOSTS));
     }
-    let message_path = container.termination_message_path.as_deref().unwrap_or_default();
+    let message_path = container
+        .termination_message_path
+        .as_deref()
+        .unwrap_or_default();
     if !message_path.is_empty() {
         let path = message_file(parts.directory, &container.name, parts.run).map_err(|error| {
-            Failure::config(format!("could not make the termination log of {}: {error}", container.name))
+            Failure::config(format!(
+                "could not make the termination log of {}: {error}",
+                container.name
+            ))
         })?;
         out.push(plain(&path, message_path));
     }
@@ -71,8 +78,23 @@ fn volume(
     parts: &Parts<'_>,
 ) -> Result<v1::Mount, Failure> {
     let name = &mount.name;
+    if let Some(reference) = parts.images.get(name) {
+        return Ok(v1::Mount {
+            container_path: container_path(&mount.mount_path),
+            readonly: true,
+            image: Some(v1::ImageSpec {
+                image: reference.clone(),
+                ..Default::default()
+            }),
+            image_sub_path: mount.sub_path.clone().unwrap_or_default(),
+            ..v1::Mount::default()
+        });
+    }
     let Some(mounted) = parts.volumes.get(name) else {
-        let text = format!("cannot find volume {name:?} to mount into container {:?}", container.name);
+        let text = format!(
+            "cannot find volume {name:?} to mount into container {:?}",
+            container.name
+        );
         return Err(Failure::config(text));
     };
     let read_only = mount.read_only == Some(true) || mounted.read_only;
@@ -97,7 +119,10 @@ fn volume(
             sub_path::bind(&mounted.path, &part, &target)
         };
         prepare().map_err(|error| {
-            Failure::config(format!("failed to prepare subPath for volumeMount {name:?} of container {:?}: {error}", container.name))
+            Failure::config(format!(
+                "failed to prepare subPath for volumeMount {name:?} of container {:?}: {error}",
+                container.name
+            ))
         })?
     };
     let recursive = mount.recursive_read_only.as_deref() == Some("Enabled");
@@ -110,7 +135,11 @@ fn volume(
 }
 
 fn container_path(path: &str) -> String {
-    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+    if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    }
 }
 
 fn propagation(mode: Option<&str>) -> v1::MountPropagation {
@@ -134,7 +163,9 @@ fn expanded(expression: &str, environment: &Environment) -> Result<String, Failu
     match missing.into_inner() {
         Some(name) => {
             let text = format!("missing value for {name:?}");
-            Err(Failure::config(format!("failed to expand subPathExpr {expression:?}: {text}")))
+            Err(Failure::config(format!(
+                "failed to expand subPathExpr {expression:?}: {text}"
+            )))
         }
         None => Ok(text),
     }
@@ -160,7 +191,10 @@ fn message_file(directory: &Path, container: &str, run: &str) -> std::io::Result
     let directory = directory.join("containers").join(container);
     std::fs::create_dir_all(&directory)?;
     let path = directory.join(run);
-    std::fs::OpenOptions::new().create(true).append(true).open(&path)?;
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)?;
     set_mode(&path, 0o666)?;
     Ok(path)
 }
@@ -181,7 +215,9 @@ pub(crate) fn last_words(
     annotated: &Annotated,
     (exit_code, log_path): (i32, &Path),
 ) -> String {
-    let mount = mounts.iter().find(|mount| mount.container_path == annotated.message_path);
+    let mount = mounts
+        .iter()
+        .find(|mount| mount.container_path == annotated.message_path);
     if let Some(mount) = mount
         && !annotated.message_path.is_empty()
         && let Ok(bytes) = std::fs::read(&mount.host_path)

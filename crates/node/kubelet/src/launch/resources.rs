@@ -22,7 +22,11 @@ pub(crate) fn shares(milli: i64) -> i64 {
 }
 
 pub(crate) fn quota(milli: i64) -> i64 {
-    if milli == 0 { 0 } else { (milli * QUOTA_PERIOD / 1000).max(QUOTA_MIN) }
+    if milli == 0 {
+        0
+    } else {
+        (milli * QUOTA_PERIOD / 1000).max(QUOTA_MIN)
+    }
 }
 
 fn of(map: Option<&BTreeMap<String, Text>>, name: &str) -> Option<Quantity> {
@@ -82,7 +86,8 @@ pub(crate) fn pod_request(pod: &Pod, name: &str) -> Quantity {
 /// The sum of limits; `None` if some container has none.
 pub(crate) fn pod_limit(pod: &Pod, name: &str) -> Option<Quantity> {
     let mut all = pod::containers(pod).iter();
-    all.all(|container| limit(container, name).is_some()).then(|| pod_total(pod, name, limit))
+    all.all(|container| limit(container, name).is_some())
+        .then(|| pod_total(pod, name, limit))
 }
 
 fn pod_total(pod: &Pod, name: &str, of: fn(&Container, &str) -> Option<Quantity>) -> Quantity {

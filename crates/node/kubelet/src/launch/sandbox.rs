@@ -41,7 +41,13 @@ pub(crate) fn config(
         dns_config: Some(dns::config(pod, settings.resolver)),
         port_mappings: port_mappings(pod),
         labels: identity::pod_labels(pod).into_iter().collect(),
-        annotations: pod.metadata.annotations.clone().unwrap_or_default().into_iter().collect(),
+        annotations: pod
+            .metadata
+            .annotations
+            .clone()
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
         linux: Some(v1::LinuxPodSandboxConfig {
             cgroup_parent: settings.cgroup_parent,
             security_context: Some(security::of_sandbox(pod, settings.extra_groups)),
@@ -54,8 +60,12 @@ pub(crate) fn config(
 }
 
 fn port_mappings(pod: &Pod) -> Vec<v1::PortMapping> {
-    let sidecars = pod::init_containers(pod).iter().filter(|c| pod::is_sidecar(c));
-    let ports = sidecars.chain(pod::containers(pod)).flat_map(|c| c.ports.iter().flatten());
+    let sidecars = pod::init_containers(pod)
+        .iter()
+        .filter(|c| pod::is_sidecar(c));
+    let ports = sidecars
+        .chain(pod::containers(pod))
+        .flat_map(|c| c.ports.iter().flatten());
     ports
         .map(|port| v1::PortMapping {
             protocol: match port.protocol.as_deref() {
@@ -73,7 +83,10 @@ fn port_mappings(pod: &Pod) -> Vec<v1::PortMapping> {
 fn sysctls(pod: &Pod) -> std::collections::HashMap<String, String> {
     let context = pod::spec(pod).security_context.as_ref();
     let list = context.and_then(|context| context.sysctls.as_ref());
-    list.into_iter().flatten().map(|sysctl| (sysctl.name.clone(), sysctl.value.clone())).collect()
+    list.into_iter()
+        .flatten()
+        .map(|sysctl| (sysctl.name.clone(), sysctl.value.clone()))
+        .collect()
 }
 
 fn sandbox_resources(pod: &Pod) -> v1::LinuxContainerResources {

@@ -19,10 +19,18 @@ const MASKED: [&str; 9] = [
     "/proc/timer_stats",
     "/proc/sched_debug",
 ];
-const MASKED_MORE: [&str; 3] =
-    ["/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"];
-const READ_ONLY: [&str; 5] =
-    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const MASKED_MORE: [&str; 3] = [
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+];
+const READ_ONLY: [&str; 5] = [
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
 
 /// Whom an image wants to run as.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -115,20 +123,22 @@ pub(crate) fn of_container(
         supplemental_groups_policy: groups_policy(joined.of_pod),
         seccomp: Some(seccomp(joined.seccomp(), settings)),
         run_as_group: joined.run_as_group().map(|value| v1::Int64Value { value }),
-        capabilities: own.and_then(|own| own.capabilities.as_ref()).map(|capabilities| {
-            v1::Capability {
+        capabilities: own
+            .and_then(|own| own.capabilities.as_ref())
+            .map(|capabilities| v1::Capability {
                 add_capabilities: capabilities.add.clone().unwrap_or_default(),
                 drop_capabilities: capabilities.drop.clone().unwrap_or_default(),
                 ..v1::Capability::default()
-            }
-        }),
+            }),
         ..v1::LinuxContainerSecurityContext::default()
     };
     if joined.is_privileged() {
         let unconfined = v1::security_profile::ProfileType::Unconfined;
         if joined.seccomp().is_none() {
-            context.seccomp =
-                Some(v1::SecurityProfile { profile_type: unconfined.into(), ..Default::default() });
+            context.seccomp = Some(v1::SecurityProfile {
+                profile_type: unconfined.into(),
+                ..Default::default()
+            });
         }
     }
     match (joined.run_as_user(), image.uid) {
@@ -160,7 +170,12 @@ fn groups(of_pod: Option<&PodSecurityContext>, extra: &[i64]) -> Vec<i64> {
     let mut groups: Vec<i64> = Vec::new();
     groups.extend(of_pod.and_then(|context| context.fs_group));
     groups.extend(extra);
-    groups.extend(of_pod.and_then(|context| context.supplemental_groups.as_ref()).into_iter().flatten());
+    groups.extend(
+        of_pod
+            .and_then(|context| context.supplemental_groups.as_ref())
+            .into_iter()
+            .flatten(),
+    );
     groups
 }
 
@@ -182,14 +197,21 @@ fn seccomp(profile: Option<&SeccompProfile>, settings: &Settings<'_>) -> v1::Sec
         }
         _ => (ProfileType::Unconfined, String::new()),
     };
-    v1::SecurityProfile { profile_type: kind.into(), localhost_ref: path }
+    v1::SecurityProfile {
+        profile_type: kind.into(),
+        localhost_ref: path,
+    }
 }
 
 /// The namespaces of a pod; `target` is the container whose processes are to be seen.
 pub(crate) fn namespaces(pod: &Pod, target: Option<&str>) -> v1::NamespaceOption {
     let spec = pod::spec(pod);
     let of_host = |wanted: Option<bool>| {
-        let mode = if wanted == Some(true) { v1::NamespaceMode::Node } else { v1::NamespaceMode::Pod };
+        let mode = if wanted == Some(true) {
+            v1::NamespaceMode::Node
+        } else {
+            v1::NamespaceMode::Pod
+        };
         i32::from(mode)
     };
     let pid = if spec.host_pid == Some(true) {

@@ -32,7 +32,11 @@ pub(crate) fn variables(services: &[Arc<Service>], namespace: &str, links: bool)
 
 fn one(service: &Service, out: &mut Environment) {
     let Some(spec) = &service.spec else { return };
-    let Some(ip) = spec.cluster_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok()) else {
+    let Some(ip) = spec
+        .cluster_ip
+        .as_deref()
+        .and_then(|ip| ip.parse::<IpAddr>().ok())
+    else {
         return;
     };
     let prefix = variable_name(service.metadata.name.as_deref().unwrap_or_default());
@@ -43,7 +47,10 @@ fn one(service: &Service, out: &mut Environment) {
     put(format!("{prefix}_SERVICE_PORT"), first.port.to_string());
     for (index, port) in ports.iter().enumerate() {
         if let Some(name) = port.name.as_deref().filter(|name| !name.is_empty()) {
-            put(format!("{prefix}_SERVICE_PORT_{}", variable_name(name)), port.port.to_string());
+            put(
+                format!("{prefix}_SERVICE_PORT_{}", variable_name(name)),
+                port.port.to_string(),
+            );
         }
         let protocol = port.protocol.as_deref().unwrap_or("TCP");
         let lower = protocol.to_lowercase();

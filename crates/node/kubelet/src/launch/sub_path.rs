@@ -17,7 +17,9 @@ pub(crate) fn make(volume: &Path, sub_path: &str) -> io::Result<()> {
     let permissions = std::fs::metadata(volume)?.mode() & 0o7777;
     let mut at = open_root(volume)?;
     for part in Path::new(sub_path).components() {
-        let Component::Normal(name) = part else { continue };
+        let Component::Normal(name) = part else {
+            continue;
+        };
         at = match open_below(&at, Path::new(name)) {
             Ok(next) => next,
             Err(error) if error == rustix::io::Errno::NOENT => {
@@ -52,7 +54,10 @@ pub(crate) fn bind(volume: &Path, sub_path: &str, target: &Path) -> io::Result<P
     if is_directory {
         std::fs::create_dir_all(target)?;
     } else {
-        std::fs::OpenOptions::new().create(true).append(true).open(target)?;
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(target)?;
     }
     let source = format!("/proc/self/fd/{}", part.as_raw_fd());
     rustix::mount::mount_bind(source.as_str(), target)?;
@@ -107,7 +112,11 @@ fn check(sub_path: &str) -> io::Result<()> {
 }
 
 fn open_root(volume: &Path) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(volume, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+    Ok(rustix::fs::open(
+        volume,
+        OFlags::PATH | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?)
 }
 
 fn open_below(root: &OwnedFd, path: &Path) -> rustix::io::Result<OwnedFd> {

@@ -29,8 +29,17 @@ pub(crate) async fn stream(
         None => 0,
     };
     file.seek(SeekFrom::Start(offset))?;
-    let mut reader = Reader { file, rest: Vec::new(), written: 0, options };
-    let watch = if reader.options.follow { Some(watch(&path)?) } else { None };
+    let mut reader = Reader {
+        file,
+        rest: Vec::new(),
+        written: 0,
+        options,
+    };
+    let watch = if reader.options.follow {
+        Some(watch(&path)?)
+    } else {
+        None
+    };
     let mut ended = std::pin::pin!(ended);
     let mut has_ended = false;
     loop {
@@ -82,7 +91,9 @@ impl Reader {
                 return Ok((out, false));
             }
             self.rest.extend_from_slice(&block[..read]);
-            let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { continue };
+            let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else {
+                continue;
+            };
             let later = self.rest.split_off(end + 1);
             let lines = std::mem::replace(&mut self.rest, later);
             let done = select(&lines, &self.options, &mut self.written, &mut out);

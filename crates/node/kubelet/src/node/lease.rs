@@ -18,7 +18,9 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Until dropped.
 pub(crate) async fn run(shared: Arc<Shared>, client: Client, nodes: Cache<Node>) {
-    let seconds = u64::try_from(shared.config.lease_seconds).unwrap_or(40).max(1);
+    let seconds = u64::try_from(shared.config.lease_seconds)
+        .unwrap_or(40)
+        .max(1);
     let period = Duration::from_millis(seconds * 250);
     loop {
         let wait = match renew(&shared, &client, &nodes).await {

@@ -28,14 +28,21 @@ pub(super) async fn observe(shared: &Shared, node: &Node, port: i32) -> NodeStat
         info.container_runtime_version =
             format!("{}://{}", version.runtime_name, version.runtime_version);
     } else if let Some(known) = &before.node_info {
-        info.container_runtime_version.clone_from(&known.container_runtime_version);
+        info.container_runtime_version
+            .clone_from(&known.container_runtime_version);
     }
     let mut addresses: Vec<NodeAddress> = Vec::new();
     for ip in &shared.host_ips {
-        addresses.push(NodeAddress { type_: "InternalIP".into(), address: ip.clone() });
+        addresses.push(NodeAddress {
+            type_: "InternalIP".into(),
+            address: ip.clone(),
+        });
     }
     let name = shared.config.node_name.clone();
-    addresses.push(NodeAddress { type_: "Hostname".into(), address: name });
+    addresses.push(NodeAddress {
+        type_: "Hostname".into(),
+        address: name,
+    });
     NodeStatus {
         capacity: Some(shared.machine.capacity(&shared.config)),
         allocatable: Some(shared.machine.allocatable_list(&shared.config)),
@@ -56,10 +63,13 @@ fn handlers(status: &v1::StatusResponse) -> Vec<NodeRuntimeHandler> {
     let mut handlers: Vec<NodeRuntimeHandler> = handlers
         .map(|handler| NodeRuntimeHandler {
             name: Some(handler.name.clone()),
-            features: handler.features.as_ref().map(|features| NodeRuntimeHandlerFeatures {
-                recursive_read_only_mounts: Some(features.recursive_read_only_mounts),
-                user_namespaces: Some(features.user_namespaces),
-            }),
+            features: handler
+                .features
+                .as_ref()
+                .map(|features| NodeRuntimeHandlerFeatures {
+                    recursive_read_only_mounts: Some(features.recursive_read_only_mounts),
+                    user_namespaces: Some(features.user_namespaces),
+                }),
         })
         .collect();
     handlers.sort_by(|a, b| a.name.cmp(&b.name));
@@ -85,12 +95,15 @@ fn conditions(
     facts: &Result<RuntimeFacts, tonic::Status>,
     before: &NodeStatus,
 ) -> Vec<NodeCondition> {
-    let now = Time(jiff::Timestamp::from_second(shared.clock.now().as_second()).unwrap_or_default());
+    let now =
+        Time(jiff::Timestamp::from_second(shared.clock.now().as_second()).unwrap_or_default());
     let old = before.conditions.as_deref().unwrap_or_default();
     let entries = [memory(shared), disk(shared), processes(), ready(facts)];
     let make = |(kind, is_true, reason, message): Verdict| {
         let status = if is_true { "True" } else { "False" };
-        let known = old.iter().find(|old| old.type_ == kind && old.status == status);
+        let known = old
+            .iter()
+            .find(|old| old.type_ == kind && old.status == status);
         NodeCondition {
             type_: kind.into(),
             status: status.into(),
@@ -108,9 +121,15 @@ fn conditions(
 fn memory(shared: &Shared) -> Verdict {
     let short = memory_field("MemAvailable:") < shared.config.eviction_memory;
     let (reason, message) = if short {
-        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available")
+        (
+            "KubeletHasInsufficientMemory",
+            "kubelet has insufficient memory available",
+        )
     } else {
-        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available")
+        (
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available",
+        )
     };
     ("MemoryPressure", short, reason.into(), message.into())
 }
@@ -128,7 +147,12 @@ fn disk(shared: &Shared) -> Verdict {
 
 fn processes() -> Verdict {
     let text = "kubelet has sufficient PID available";
-    ("PIDPressure", false, "KubeletHasSufficientPID".into(), text.into())
+    (
+        "PIDPressure",
+        false,
+        "KubeletHasSufficientPID".into(),
+        text.into(),
+    )
 }
 
 fn ready(facts: &Result<RuntimeFacts, tonic::Status>) -> Verdict {
@@ -139,12 +163,20 @@ fn ready(facts: &Result<RuntimeFacts, tonic::Status>) -> Verdict {
             return not_ready(format!("container runtime is down: {}", status.message()));
         }
     };
-    let conditions = facts.status.status.iter().flat_map(|status| &status.conditions);
+    let conditions = facts
+        .status
+        .status
+        .iter()
+        .flat_map(|status| &status.conditions);
     let mut problems = Vec::new();
     for condition in conditions {
         let is_required = matches!(condition.r#type.as_str(), "RuntimeReady" | "NetworkReady");
         if is_required && !condition.status {
-            let what = if condition.r#type == "NetworkReady" { "network" } else { "runtime" };
+            let what = if condition.r#type == "NetworkReady" {
+                "network"
+            } else {
+                "runtime"
+            };
             problems.push(format!(
                 "container runtime {what} not ready: {}=false reason:{} message:{}",
                 condition.r#type, condition.reason, condition.message
@@ -154,12 +186,19 @@ fn ready(facts: &Result<RuntimeFacts, tonic::Status>) -> Verdict {
     if !problems.is_empty() {
         return not_ready(problems.join(", "));
     }
-    ("Ready", true, "KubeletReady".into(), "kubelet is posting ready status".into())
+    (
+        "Ready",
+        true,
+        "KubeletReady".into(),
+        "kubelet is posting ready status".into(),
+    )
 }
 
 pub(super) fn condition(status: &NodeStatus, kind: &str) -> Option<String> {
     let mut conditions = status.conditions.iter().flatten();
-    conditions.find(|condition| condition.type_ == kind).map(|condition| condition.status.clone())
+    conditions
+        .find(|condition| condition.type_ == kind)
+        .map(|condition| condition.status.clone())
 }
 
 pub(super) fn is_ready(status: &NodeStatus) -> bool {
@@ -177,8 +216,14 @@ fn told(status: &NodeStatus) -> Value {
         .collect();
     conditions.sort_by_key(Value::to_string);
     json!([
-        status.capacity, status.allocatable, status.addresses, status.node_info,
-        status.daemon_endpoints, status.images, status.runtime_handlers, conditions,
+        status.capacity,
+        status.allocatable,
+        status.addresses,
+        status.node_info,
+        status.daemon_endpoints,
+        status.images,
+        status.runtime_handlers,
+        conditions,
     ])
 }
 

@@ -25,8 +25,9 @@ pub(super) fn plan(pod: &Pod, observed: &Observed, health: HealthOf<'_>, plan: &
                 plan.kill.push(Kill {
                     id: active.id.clone(),
                     name: container.name.clone(),
-                    message: "Init container is in \"unknown\" state, try killing it before restart"
-                        .into(),
+                    message:
+                        "Init container is in \"unknown\" state, try killing it before restart"
+                            .into(),
                     reason: KillReason::Other,
                 });
                 plan.init.push(container.name.clone());
@@ -50,7 +51,9 @@ pub(super) fn plan(pod: &Pod, observed: &Observed, health: HealthOf<'_>, plan: &
             }
             State::Exited if sidecar => {
                 plan.init.push(container.name.clone());
-                let later = later_ones.iter().any(|c| observed.active(&c.name).is_some());
+                let later = later_ones
+                    .iter()
+                    .any(|c| observed.active(&c.name).is_some());
                 if !later {
                     return false;
                 }
@@ -86,7 +89,10 @@ fn keep_sidecars(pod: &Pod, observed: &Observed, health: HealthOf<'_>, plan: &mu
     if !some_go_on {
         return;
     }
-    for container in pod::init_containers(pod).iter().filter(|c| pod::is_sidecar(c)) {
+    for container in pod::init_containers(pod)
+        .iter()
+        .filter(|c| pod::is_sidecar(c))
+    {
         match observed.active(&container.name) {
             Some(active) if active.state == State::Running => {
                 if let Some((kill, _)) = trouble(pod, container, active, health) {

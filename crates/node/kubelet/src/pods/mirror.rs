@@ -13,11 +13,18 @@ use crate::pod;
 impl Pods {
     /// Makes the mirrors that are missing, and removes those of which nothing is left.
     pub(super) fn mirror_all(&mut self) {
-        let Some(server) = self.shared.server.clone() else { return };
+        let Some(server) = self.shared.server.clone() else {
+            return;
+        };
         if !server.pods.is_synced() {
             return;
         }
-        for mirror in server.pods.list().into_iter().filter(|pod| pod::is_mirror(pod)) {
+        for mirror in server
+            .pods
+            .list()
+            .into_iter()
+            .filter(|pod| pod::is_mirror(pod))
+        {
             let hash = pod::annotation(&mirror, pod::MIRROR_ANNOTATION).unwrap_or_default();
             if !self.static_pods.contains_key(hash) {
                 self.delete_mirror(&mirror);
@@ -33,7 +40,11 @@ impl Pods {
 
     pub(super) fn mirror_changed(&mut self, mirror: &Arc<Pod>) {
         let hash = pod::annotation(mirror, pod::MIRROR_ANNOTATION).unwrap_or_default();
-        let entries = self.table.entries.lock().expect("no holder of this lock panics");
+        let entries = self
+            .table
+            .entries
+            .lock()
+            .expect("no holder of this lock panics");
         match entries.get(hash) {
             // Somebody deletes the mirror: upstream takes it away and makes a new one.
             Some(_) if pod::is_deleted(mirror) => {
@@ -52,16 +63,27 @@ impl Pods {
     }
 
     fn delete_mirror(&self, mirror: &Pod) {
-        let Some(server) = self.shared.server.clone() else { return };
-        let (namespace, name) = (pod::namespace(mirror).to_owned(), pod::name(mirror).to_owned());
+        let Some(server) = self.shared.server.clone() else {
+            return;
+        };
+        let (namespace, name) = (
+            pod::namespace(mirror).to_owned(),
+            pod::name(mirror).to_owned(),
+        );
         let uid = Some(pod::uid(mirror).to_owned());
         self.tasks.spawn_infallible(async move {
             let options = DeleteOptions {
                 grace_period_seconds: Some(0),
-                preconditions: Some(Preconditions { uid, ..Preconditions::default() }),
+                preconditions: Some(Preconditions {
+                    uid,
+                    ..Preconditions::default()
+                }),
                 ..DeleteOptions::default()
             };
-            if let Err(error) = server.client.delete::<Pod>(&namespace, &name, &options).await
+            if let Err(error) = server
+                .client
+                .delete::<Pod>(&namespace, &name, &options)
+                .await
                 && !error.is_not_found()
             {
                 let text = crate::objects::said(&error);
@@ -71,9 +93,14 @@ impl Pods {
     }
 
     fn create_mirror(&self, pod: &Arc<Pod>) {
-        let Some(server) = self.shared.server.clone() else { return };
+        let Some(server) = self.shared.server.clone() else {
+            return;
+        };
         let node_name = self.shared.config.node_name.clone();
-        let node = self.node.as_ref().and_then(|nodes| nodes.get(None, &node_name));
+        let node = self
+            .node
+            .as_ref()
+            .and_then(|nodes| nodes.get(None, &node_name));
         // Without its owner a mirror would outlive the node; the node's appearance comes back here.
         let Some(node) = node else { return };
         let owner = OwnerReference {
@@ -91,7 +118,11 @@ impl Pods {
                 Err(error) if error.is_already_exists() => {}
                 Err(error) => {
                     let text = crate::objects::said(&error);
-                    tracing::warn!(pod = pod::name(&mirror), text, "could not create a mirror pod");
+                    tracing::warn!(
+                        pod = pod::name(&mirror),
+                        text,
+                        "could not create a mirror pod"
+                    );
                 }
             }
         });

@@ -43,37 +43,56 @@ impl Pods {
             });
         }
         let known: BTreeSet<String> = {
-            let entries = self.table.entries.lock().expect("no holder of this lock panics");
+            let entries = self
+                .table
+                .entries
+                .lock()
+                .expect("no holder of this lock panics");
             entries.keys().cloned().collect()
         };
         for (uid, orphan) in found {
             if known.contains(&uid) {
                 continue;
             }
-            tracing::info!(pod = pod::described(&orphan), "ending a pod that is in no source");
+            tracing::info!(
+                pod = pod::described(&orphan),
+                "ending a pod that is in no source"
+            );
             self.start_ending(uid, Arc::new(orphan));
         }
         self.remove_directories(&known);
     }
 
     fn start_ending(&mut self, uid: String, pod: Arc<Pod>) {
-        let desired = Desired { pod: Arc::clone(&pod), is_removed: true, rejected: None };
+        let desired = Desired {
+            pod: Arc::clone(&pod),
+            is_removed: true,
+            rejected: None,
+        };
         let (handle, run) = worker::new(&self.shared, desired);
         let ended = self.ended.0.clone();
         let id = uid.clone();
         self.tasks.spawn_infallible(async move {
-            run.await;
+            Box::pin(run).await;
             // Fails only if the table is gone, and then nobody wants to know.
             let _ = ended.send(id).await;
         });
-        let mut entries = self.table.entries.lock().expect("no holder of this lock panics");
+        let mut entries = self
+            .table
+            .entries
+            .lock()
+            .expect("no holder of this lock panics");
         entries.insert(uid, Entry { pod, handle });
     }
 
     /// Directories of pods that neither a source nor the runtime knows.
     fn remove_directories(&self, known: &BTreeSet<String>) {
         let root = self.shared.config.root_dir.join("pods");
-        let entries = self.table.entries.lock().expect("no holder of this lock panics");
+        let entries = self
+            .table
+            .entries
+            .lock()
+            .expect("no holder of this lock panics");
         for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
             let uid = entry.file_name().to_string_lossy().into_owned();
             if known.contains(&uid) || entries.contains_key(&uid) {

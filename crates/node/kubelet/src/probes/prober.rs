@@ -15,7 +15,13 @@ const OUTPUT_BYTES_MAX: usize = 10 << 10;
 pub(super) async fn probe(tools: &Tools, subject: &Subject, probe: &Probe) -> Finding {
     let timeout = seconds(probe.timeout_seconds, 1);
     if let Some(exec) = &probe.exec {
-        return command(tools, subject, exec.command.clone().unwrap_or_default(), timeout).await;
+        return command(
+            tools,
+            subject,
+            exec.command.clone().unwrap_or_default(),
+            timeout,
+        )
+        .await;
     }
     if let Some(action) = &probe.http_get {
         let get = handler::http_get(&subject.container, action, &subject.ip, (AGENT, timeout));
@@ -47,9 +53,9 @@ async fn command(
     let shown = command.join(" ");
     let asked = tools.runtime.exec_sync(&subject.id, command, timeout);
     // The runtime keeps the time; a runtime that does not is cut off a little later.
-    let answer = match tokio::time::timeout(timeout + Duration::from_secs(2), asked).await {
-        Ok(answer) => answer,
-        Err(_) => return Finding::Failure(timed_out(&shown, timeout)),
+    let limit = timeout + Duration::from_secs(2);
+    let Ok(answer) = tokio::time::timeout(limit, asked).await else {
+        return Finding::Failure(timed_out(&shown, timeout));
     };
     match answer {
         Ok(answer) => {
@@ -57,7 +63,11 @@ async fn command(
             output.extend_from_slice(&answer.stderr);
             output.truncate(OUTPUT_BYTES_MAX);
             let output = String::from_utf8_lossy(&output).into_owned();
-            if answer.exit_code == 0 { Finding::Success } else { Finding::Failure(output) }
+            if answer.exit_code == 0 {
+                Finding::Success
+            } else {
+                Finding::Failure(output)
+            }
         }
         Err(status) if status.code() == Code::DeadlineExceeded => {
             Finding::Failure(timed_out(&shown, timeout))
@@ -67,18 +77,23 @@ async fn command(
 }
 
 fn timed_out(command: &str, timeout: Duration) -> String {
-    format!("command timed out: {command:?} timed out after {}s", timeout.as_secs())
+    format!(
+        "command timed out: {command:?} timed out after {}s",
+        timeout.as_secs()
+    )
 }
 
 async fn http(get: http_client::Get) -> Finding {
     match http_client::get(get).await {
-        Ok(answer) if answer.left_host => {
-            Finding::Warning(format!("Probe terminated redirects, Response body: {}", answer.body))
-        }
+        Ok(answer) if answer.left_host => Finding::Warning(format!(
+            "Probe terminated redirects, Response body: {}",
+            answer.body
+        )),
         Ok(answer) if (200..400).contains(&answer.code) => Finding::Success,
-        Ok(answer) => {
-            Finding::Failure(format!("HTTP probe failed with statuscode: {}", answer.code))
-        }
+        Ok(answer) => Finding::Failure(format!(
+            "HTTP probe failed with statuscode: {}",
+            answer.code
+        )),
         Err(text) => Finding::Failure(text),
     }
 }
@@ -108,7 +123,11 @@ const SERVING: i32 = 1;
 async fn grpc(ip: &str, action: &GRPCAction, timeout: Duration) -> Finding {
     let service = action.service.clone().unwrap_or_default();
     let port = action.port;
-    let host = if ip.contains(':') { format!("[{ip}]") } else { ip.to_owned() };
+    let host = if ip.contains(':') {
+        format!("[{ip}]")
+    } else {
+        ip.to_owned()
+    };
     let ask = async {
         let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{host}:{port}"));
         let endpoint = endpoint.map_err(|error| error.to_string())?;
@@ -118,12 +137,14 @@ async fn grpc(ip: &str, action: &GRPCAction, timeout: Duration) -> Finding {
         let mut client = tonic::client::Grpc::new(channel);
         client.ready().await.map_err(|error| error.to_string())?;
         let path = http::uri::PathAndQuery::from_static("/grpc.health.v1.Health/Check");
-        let request = tonic::Request::new(HealthCheckRequest { service: service.clone() });
+        let request = tonic::Request::new(HealthCheckRequest {
+            service: service.clone(),
+        });
         let codec = tonic_prost::ProstCodec::<HealthCheckRequest, HealthCheckResponse>::default();
         let answer = client.unary(request, path, codec).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| {
-            format!("error: health rpc probe failed: {status}")
-        })
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| format!("error: health rpc probe failed: {status}"))
     };
     match tokio::time::timeout(timeout, ask).await {
         Ok(Ok(answer)) if answer.status == SERVING => Finding::Success,

@@ -12,22 +12,35 @@ use crate::observed::{Container, Sandbox, State, User};
 pub(super) fn sandbox(status: &v1::PodSandboxStatus) -> Sandbox {
     let network = status.network.as_ref();
     let main = network.map(|network| network.ip.clone());
-    let more = network.into_iter().flat_map(|network| &network.additional_ips);
+    let more = network
+        .into_iter()
+        .flat_map(|network| &network.additional_ips);
     let more = more.map(|ip| ip.ip.clone());
-    let options = status.linux.as_ref().and_then(|linux| linux.namespaces.as_ref());
+    let options = status
+        .linux
+        .as_ref()
+        .and_then(|linux| linux.namespaces.as_ref());
     let options = options.and_then(|namespaces| namespaces.options.as_ref());
     Sandbox {
         id: status.id.clone(),
         is_ready: status.state() == v1::PodSandboxState::SandboxReady,
-        attempt: status.metadata.as_ref().map_or(0, |metadata| metadata.attempt),
+        attempt: status
+            .metadata
+            .as_ref()
+            .map_or(0, |metadata| metadata.attempt),
         created_at: status.created_at,
         uses_host_network: options.is_some_and(|o| o.network() == v1::NamespaceMode::Node),
-        ips: main.into_iter().chain(more).filter(|ip| !ip.is_empty()).collect(),
+        ips: main
+            .into_iter()
+            .chain(more)
+            .filter(|ip| !ip.is_empty())
+            .collect(),
     }
 }
 
 pub(super) fn container(status: &v1::ContainerStatus, sandbox_id: String) -> Container {
-    let annotated = identity::read_annotations(|key| status.annotations.get(key).map(String::as_str));
+    let annotated =
+        identity::read_annotations(|key| status.annotations.get(key).map(String::as_str));
     let state = match status.state() {
         v1::ContainerState::ContainerCreated => State::Created,
         v1::ContainerState::ContainerRunning => State::Running,
@@ -45,7 +58,9 @@ pub(super) fn container(status: &v1::ContainerStatus, sandbox_id: String) -> Con
     let metadata = status.metadata.clone().unwrap_or_default();
     let labelled = status.labels.get(identity::CONTAINER_NAME).cloned();
     let image = status.image.as_ref();
-    let written = image.map(|image| image.user_specified_image.clone()).unwrap_or_default();
+    let written = image
+        .map(|image| image.user_specified_image.clone())
+        .unwrap_or_default();
     let resolved = image.map(|image| image.image.clone()).unwrap_or_default();
     let user = status.user.as_ref().and_then(|user| user.linux.as_ref());
     Container {
@@ -59,7 +74,11 @@ pub(super) fn container(status: &v1::ContainerStatus, sandbox_id: String) -> Con
         exit_code: status.exit_code,
         reason: status.reason.clone(),
         message,
-        image: if resolved.is_empty() { written } else { resolved },
+        image: if resolved.is_empty() {
+            written
+        } else {
+            resolved
+        },
         image_ref: status.image_ref.clone(),
         hash: annotated.hash,
         restart_count: annotated.restart_count,

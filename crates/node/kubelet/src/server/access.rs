@@ -78,7 +78,9 @@ impl Access {
     }
 
     async fn user(&self, connection: Option<&Connection>, headers: &HeaderMap) -> Option<User> {
-        let chain = connection.map(|c| c.certificates.as_slice()).unwrap_or_default();
+        let chain = connection
+            .map(|c| c.certificates.as_slice())
+            .unwrap_or_default();
         if !chain.is_empty()
             && let Some(authorities) = &self.authorities
         {
@@ -93,17 +95,30 @@ impl Access {
                 Err(error) => tracing::debug!(%error, "a client's certificate was refused"),
             }
         }
-        let bearer = headers.get("authorization").and_then(|value| value.to_str().ok());
+        let bearer = headers
+            .get("authorization")
+            .and_then(|value| value.to_str().ok());
         if let Some(token) = bearer.and_then(|text| text.strip_prefix("Bearer ")) {
-            return if self.by_token { self.review(token).await } else { None };
+            return if self.by_token {
+                self.review(token).await
+            } else {
+                None
+            };
         }
         let (name, group) = ANONYMOUS;
-        self.anonymous.then(|| User { name: name.into(), uid: None, groups: vec![group.into()] })
+        self.anonymous.then(|| User {
+            name: name.into(),
+            uid: None,
+            groups: vec![group.into()],
+        })
     }
 
     async fn review(&self, token: &str) -> Option<User> {
         let review = TokenReview {
-            spec: TokenReviewSpec { token: token.to_owned(), ..TokenReviewSpec::default() },
+            spec: TokenReviewSpec {
+                token: token.to_owned(),
+                ..TokenReviewSpec::default()
+            },
             ..TokenReview::default()
         };
         let answer = match self.client.as_ref()?.create(&review).await {
@@ -113,7 +128,9 @@ impl Access {
                 return None;
             }
         };
-        let status = answer.status.filter(|status| status.authenticated == Some(true))?;
+        let status = answer
+            .status
+            .filter(|status| status.authenticated == Some(true))?;
         let user = status.user?;
         Some(User {
             name: user.username.unwrap_or_default(),
@@ -146,10 +163,16 @@ impl Access {
             ..SubjectAccessReview::default()
         };
         let failed = |text: String| {
-            let text = format!("Authorization error (user={}, verb={verb}, resource=nodes, subresource={subresource}): {text}", user.name);
+            let text = format!(
+                "Authorization error (user={}, verb={verb}, resource=nodes, subresource={subresource}): {text}",
+                user.name
+            );
             (StatusCode::INTERNAL_SERVER_ERROR, text)
         };
-        let client = self.client.as_ref().ok_or_else(|| failed("no API server".into()))?;
+        let client = self
+            .client
+            .as_ref()
+            .ok_or_else(|| failed("no API server".into()))?;
         let answer = client.create(&review).await;
         let answer = answer.map_err(|error| failed(crate::objects::said(&error)))?;
         Ok(answer.status.is_some_and(|status| status.allowed))
@@ -174,7 +197,11 @@ fn verb(method: &Method) -> &'static str {
 
 /// Any of these is enough.
 fn subresources(path: &str) -> Vec<&'static str> {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let first = path
+        .trim_start_matches('/')
+        .split('/')
+        .next()
+        .unwrap_or_default();
     match first {
         "stats" => vec!["stats"],
         "metrics" => vec!["metrics"],

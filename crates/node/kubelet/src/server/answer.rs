@@ -12,7 +12,9 @@ pub(super) type Body = UnsyncBoxBody<Bytes, BodyError>;
 pub(super) type Answer = Response<Body>;
 
 pub(super) fn body(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 /// What arrives at `receiver`, until its senders are gone.
@@ -34,7 +36,11 @@ pub(super) fn with_type(status: StatusCode, kind: &str, content: Body) -> Answer
 
 /// An error in words; Go ends it with a line feed.
 pub(super) fn error(status: StatusCode, text: &str) -> Answer {
-    with_type(status, "text/plain; charset=utf-8", body(format!("{text}\n")))
+    with_type(
+        status,
+        "text/plain; charset=utf-8",
+        body(format!("{text}\n")),
+    )
 }
 
 pub(super) fn json(tree: &impl serde::Serialize) -> Answer {

@@ -27,10 +27,15 @@ pub(crate) async fn connect(
     config: &Config,
     clock: &SharedClock,
 ) -> anyhow::Result<Option<Client>> {
-    let Some(path) = &config.kubeconfig else { return Ok(None) };
+    let Some(path) = &config.kubeconfig else {
+        return Ok(None);
+    };
     if !path.exists() {
         let with = config.bootstrap_kubeconfig.as_deref().with_context(|| {
-            format!("kubeconfig {} does not exist, and there is no --bootstrap-kubeconfig", path.display())
+            format!(
+                "kubeconfig {} does not exist, and there is no --bootstrap-kubeconfig",
+                path.display()
+            )
         })?;
         bootstrap(config, clock, (with, path)).await?;
     }
@@ -65,7 +70,10 @@ async fn bootstrap(
     let own = Kubeconfig {
         name: "default-cluster".into(),
         user: "default-auth".into(),
-        credentials: Credentials::CertificateFiles { certificate: current.clone(), key: current },
+        credentials: Credentials::CertificateFiles {
+            certificate: current.clone(),
+            key: current,
+        },
         ..base
     };
     write_private(path, &own.to_text())
@@ -92,7 +100,10 @@ pub(super) async fn request(
         },
         status: None,
     };
-    let created = client.create(&wanted).await.context("could not ask for a certificate")?;
+    let created = client
+        .create(&wanted)
+        .await
+        .context("could not ask for a certificate")?;
     let name = created.metadata.name.unwrap_or_default();
     let caches = Caches::new(client.clone(), clock.clone(), Shutdown::new());
     let scope = Scope::all().fields(format!("metadata.name={name}"));
@@ -115,7 +126,10 @@ pub(super) async fn request(
         if let Some(certificate) = status.certificate {
             let certificate_pem = String::from_utf8(certificate.0)
                 .with_context(|| format!("the certificate of {name} is not text"))?;
-            return Ok(KeyPair { certificate_pem, key_pem: made.key_pem });
+            return Ok(KeyPair {
+                certificate_pem,
+                key_pem: made.key_pem,
+            });
         }
     }
     anyhow::bail!("stopped while waiting for the certificate request {name}")

@@ -21,7 +21,11 @@ pub(super) async fn serving(shared: &Shared) -> anyhow::Result<Arc<ServerConfig>
     let config = &shared.config;
     let pair = if let Some((certificate, key)) = &config.tls_files {
         read(certificate, key)?
-    } else if let Some(server) = shared.server.as_ref().filter(|_| config.server_tls_bootstrap) {
+    } else if let Some(server) = shared
+        .server
+        .as_ref()
+        .filter(|_| config.server_tls_bootstrap)
+    {
         let mut profile = profile(shared);
         profile.common_name = format!("system:node:{}", config.node_name);
         profile.organizations = vec!["system:nodes".into()];
@@ -40,7 +44,11 @@ pub(super) async fn serving(shared: &Shared) -> anyhow::Result<Arc<ServerConfig>
 
 fn profile(shared: &Shared) -> Profile {
     let name = &shared.config.node_name;
-    let ips: Vec<IpAddr> = shared.host_ips.iter().filter_map(|ip| ip.parse().ok()).collect();
+    let ips: Vec<IpAddr> = shared
+        .host_ips
+        .iter()
+        .filter_map(|ip| ip.parse().ok())
+        .collect();
     Profile::server(name, &[name], &ips)
 }
 
@@ -49,7 +57,10 @@ fn read(certificate: &Path, key: &Path) -> anyhow::Result<KeyPair> {
         let text = std::fs::read_to_string(path);
         text.with_context(|| format!("could not read {}", path.display()))
     };
-    Ok(KeyPair { certificate_pem: text(certificate)?, key_pem: text(key)? })
+    Ok(KeyPair {
+        certificate_pem: text(certificate)?,
+        key_pem: text(key)?,
+    })
 }
 
 /// Kept under upstream's names, so that it stays the same over restarts.
@@ -72,7 +83,12 @@ pub(super) fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
     let write = || -> std::io::Result<()> {
         let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()
     };

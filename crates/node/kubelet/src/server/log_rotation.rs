@@ -56,7 +56,9 @@ async fn rotate(shared: &Shared, (log, id): &(PathBuf, String)) {
 
 /// The file in use counts as well.
 fn remove_old(log: &Path, files_max: usize) {
-    let (Some(directory), Some(name)) = (log.parent(), log.file_name()) else { return };
+    let (Some(directory), Some(name)) = (log.parent(), log.file_name()) else {
+        return;
+    };
     let prefix = format!("{}.", name.to_string_lossy());
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut rotated: Vec<PathBuf> = entries

@@ -41,12 +41,19 @@ pub(super) async fn container(
     };
     let log = match service.shared.runtime.container_status(&id).await {
         Ok(status) => status,
-        Err(status) => return bad(format!("unable to retrieve container logs for {id}: {}", status.message())),
+        Err(status) => {
+            return bad(format!(
+                "unable to retrieve container logs for {id}: {}",
+                status.message()
+            ));
+        }
     };
     let is_running = log.state == 1;
     let updates = service.table.watch_status(&uid);
     let ended = async move {
-        let Some(mut updates) = updates.filter(|_| is_running) else { return };
+        let Some(mut updates) = updates.filter(|_| is_running) else {
+            return;
+        };
         // Fails if the pod is gone, and then its container has ended as well.
         let _ = updates.wait_for(|status| !runs(status, &id)).await;
     };
@@ -77,9 +84,10 @@ fn options(query: &str, now: Timestamp) -> Result<Options, String> {
             let seconds = i64::try_from(seconds).unwrap_or(i64::MAX / 2);
             now.checked_sub(SignedDuration::from_secs(seconds)).ok()
         }
-        (None, Some(text)) if !text.is_empty() => {
-            Some(text.parse().map_err(|_| format!("sinceTime: Invalid value: {text:?}"))?)
-        }
+        (None, Some(text)) if !text.is_empty() => Some(
+            text.parse()
+                .map_err(|_| format!("sinceTime: Invalid value: {text:?}"))?,
+        ),
         _ => None,
     };
     let stream = value(query, "stream").map(|stream| stream.to_lowercase());
@@ -114,7 +122,10 @@ fn container_id(
     let found = all(status).find(|status| status.name == container);
     let found =
         found.ok_or_else(|| format!("container {container:?} in pod {pod:?} is not available"))?;
-    let last = found.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+    let last = found
+        .last_state
+        .as_ref()
+        .and_then(|last| last.terminated.as_ref());
     let last = last.and_then(|last| last.container_id.clone());
     if previous {
         return last.map(|id| bare(&id)).ok_or_else(|| {
@@ -133,10 +144,16 @@ fn container_id(
             "ImagePullBackOff" => "trying and failing to pull image".to_owned(),
             _ => reason,
         };
-        return Err(format!("container {container:?} in pod {pod:?} is waiting to start: {text}"));
+        return Err(format!(
+            "container {container:?} in pod {pod:?} is waiting to start: {text}"
+        ));
     }
-    let ended = state.terminated.and_then(|terminated| terminated.container_id);
-    let id = ended.or_else(|| found.container_id.clone()).unwrap_or_default();
+    let ended = state
+        .terminated
+        .and_then(|terminated| terminated.container_id);
+    let id = ended
+        .or_else(|| found.container_id.clone())
+        .unwrap_or_default();
     Ok(bare(&id))
 }
 
@@ -144,6 +161,9 @@ fn runs(status: &PodStatus, id: &str) -> bool {
     all(status).any(|status| {
         let own = status.container_id.as_deref().map(bare);
         own.as_deref() == Some(id)
-            && status.state.as_ref().is_some_and(|state| state.running.is_some())
+            && status
+                .state
+                .as_ref()
+                .is_some_and(|state| state.running.is_some())
     })
 }

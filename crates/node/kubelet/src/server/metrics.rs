@@ -38,11 +38,17 @@ pub(super) async fn resource(service: &Service) -> Answer {
          # TYPE resource_scrape_error gauge\nresource_scrape_error 0\n",
         working_set()
     );
-    answer::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", answer::body(text))
+    answer::with_type(
+        StatusCode::OK,
+        "text/plain; version=0.0.4; charset=utf-8",
+        answer::body(text),
+    )
 }
 
 fn one(stats: &v1::ContainerStats, cpu: &mut String, memory: &mut String) {
-    let Some(attributes) = &stats.attributes else { return };
+    let Some(attributes) = &stats.attributes else {
+        return;
+    };
     let label = |key: &str| attributes.labels.get(key).cloned().unwrap_or_default();
     let labels = format!(
         "{{container={:?},namespace={:?},pod={:?}}}",
@@ -50,20 +56,33 @@ fn one(stats: &v1::ContainerStats, cpu: &mut String, memory: &mut String) {
         label(POD_NAMESPACE),
         label(POD_NAME)
     );
-    let used = stats.cpu.as_ref().and_then(|cpu| cpu.usage_core_nano_seconds.as_ref());
+    let used = stats
+        .cpu
+        .as_ref()
+        .and_then(|cpu| cpu.usage_core_nano_seconds.as_ref());
     if let Some(used) = used {
         let seconds = seconds(used.value);
         writeln!(cpu, "container_cpu_usage_seconds_total{labels} {seconds}")
             .expect("writing to a string cannot fail");
     }
-    let used = stats.memory.as_ref().and_then(|memory| memory.working_set_bytes.as_ref());
+    let used = stats
+        .memory
+        .as_ref()
+        .and_then(|memory| memory.working_set_bytes.as_ref());
     if let Some(used) = used {
-        writeln!(memory, "container_memory_working_set_bytes{labels} {}", used.value)
-            .expect("writing to a string cannot fail");
+        writeln!(
+            memory,
+            "container_memory_working_set_bytes{labels} {}",
+            used.value
+        )
+        .expect("writing to a string cannot fail");
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "an approximation is what is asked for")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an approximation is what is asked for"
+)]
 fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / NANOSECONDS
 }

@@ -87,7 +87,9 @@ impl Service {
                 })
             })
             .collect();
-        answer::json(&json!({ "kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items }))
+        answer::json(
+            &json!({ "kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items }),
+        )
     }
 }
 
@@ -97,8 +99,12 @@ pub(super) fn not_found() -> Answer {
 
 /// The values of a query by name.
 pub(super) fn values(query: &str, name: &str) -> Vec<String> {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('=').or(Some((pair, ""))));
-    let values = pairs.filter(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value));
+    let pairs = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('=').or(Some((pair, ""))));
+    let values = pairs
+        .filter(|(key, _)| decoded(key) == name)
+        .map(|(_, value)| decoded(value));
     values.collect()
 }
 
@@ -107,7 +113,8 @@ pub(super) fn value(query: &str, name: &str) -> Option<String> {
 }
 
 pub(super) fn is_true(query: &str, name: &str) -> bool {
-    value(query, name).is_some_and(|value| matches!(value.as_str(), "1" | "true" | "t" | "T" | "True"))
+    value(query, name)
+        .is_some_and(|value| matches!(value.as_str(), "1" | "true" | "t" | "T" | "True"))
 }
 
 fn decoded(text: &str) -> String {

@@ -20,10 +20,17 @@ pub(super) async fn summary(service: &Service) -> Answer {
         }
     };
     // A runtime may not know figures of whole pods; their sums are told then.
-    let sandboxes = service.shared.runtime.sandbox_stats().await.unwrap_or_default();
+    let sandboxes = service
+        .shared
+        .runtime
+        .sandbox_stats()
+        .await
+        .unwrap_or_default();
     let mut pods: BTreeMap<String, Value> = BTreeMap::new();
     for stats in &containers {
-        let Some(attributes) = &stats.attributes else { continue };
+        let Some(attributes) = &stats.attributes else {
+            continue;
+        };
         let label = |key: &str| attributes.labels.get(key).cloned().unwrap_or_default();
         let reference = json!({
             "name": label(POD_NAME), "namespace": label(POD_NAMESPACE), "uid": label(POD_UID),
@@ -40,9 +47,13 @@ pub(super) async fn summary(service: &Service) -> Answer {
         }
     }
     for stats in &sandboxes {
-        let Some(attributes) = &stats.attributes else { continue };
+        let Some(attributes) = &stats.attributes else {
+            continue;
+        };
         let uid = attributes.labels.get(POD_UID).cloned().unwrap_or_default();
-        let (Some(pod), Some(linux)) = (pods.get_mut(&uid), &stats.linux) else { continue };
+        let (Some(pod), Some(linux)) = (pods.get_mut(&uid), &stats.linux) else {
+            continue;
+        };
         pod["cpu"] = cpu(linux.cpu.as_ref());
         pod["memory"] = memory(linux.memory.as_ref());
         if let Some(network) = &linux.network {
@@ -50,7 +61,10 @@ pub(super) async fn summary(service: &Service) -> Answer {
         }
     }
     for (uid, pod) in &mut pods {
-        let started = service.table.status(uid).and_then(|status| status.start_time);
+        let started = service
+            .table
+            .status(uid)
+            .and_then(|status| status.start_time);
         pod["startTime"] = json!(started);
     }
     let pods: Vec<Value> = pods.into_values().collect();
@@ -58,7 +72,11 @@ pub(super) async fn summary(service: &Service) -> Answer {
 }
 
 fn time(nanoseconds: i64) -> Value {
-    json!(Timestamp::from_nanosecond(i128::from(nanoseconds)).ok().map(|time| time.to_string()))
+    json!(
+        Timestamp::from_nanosecond(i128::from(nanoseconds))
+            .ok()
+            .map(|time| time.to_string())
+    )
 }
 
 fn number(value: Option<&v1::UInt64Value>) -> Value {
@@ -66,7 +84,9 @@ fn number(value: Option<&v1::UInt64Value>) -> Value {
 }
 
 fn cpu(usage: Option<&v1::CpuUsage>) -> Value {
-    let Some(usage) = usage else { return Value::Null };
+    let Some(usage) = usage else {
+        return Value::Null;
+    };
     json!({
         "time": time(usage.timestamp), "usageNanoCores": number(usage.usage_nano_cores.as_ref()),
         "usageCoreNanoSeconds": number(usage.usage_core_nano_seconds.as_ref()),
@@ -74,7 +94,9 @@ fn cpu(usage: Option<&v1::CpuUsage>) -> Value {
 }
 
 fn memory(usage: Option<&v1::MemoryUsage>) -> Value {
-    let Some(usage) = usage else { return Value::Null };
+    let Some(usage) = usage else {
+        return Value::Null;
+    };
     json!({
         "time": time(usage.timestamp), "usageBytes": number(usage.usage_bytes.as_ref()),
         "workingSetBytes": number(usage.working_set_bytes.as_ref()),
@@ -85,7 +107,9 @@ fn memory(usage: Option<&v1::MemoryUsage>) -> Value {
 }
 
 fn network_of(usage: &v1::NetworkUsage) -> Value {
-    let Some(interface) = &usage.default_interface else { return Value::Null };
+    let Some(interface) = &usage.default_interface else {
+        return Value::Null;
+    };
     json!({
         "time": time(usage.timestamp), "name": interface.name,
         "rxBytes": number(interface.rx_bytes.as_ref()), "txBytes": number(interface.tx_bytes.as_ref()),
@@ -98,7 +122,10 @@ pub(super) fn busy_nanoseconds() -> u64 {
     const TICK_NANOSECONDS: u64 = 10_000_000;
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     let line = text.lines().next().unwrap_or_default();
-    let ticks = line.split_whitespace().skip(1).map(|word| word.parse::<u64>().unwrap_or(0));
+    let ticks = line
+        .split_whitespace()
+        .skip(1)
+        .map(|word| word.parse::<u64>().unwrap_or(0));
     let ticks: Vec<u64> = ticks.collect();
     // The fourth and fifth are idle time and waiting.
     let idle: u64 = ticks.iter().skip(3).take(2).sum();

@@ -69,10 +69,12 @@ pub(super) async fn answer(
 
 async fn running(service: &Service, found: &Pod, container: &str) -> Result<String, Status> {
     let observed = service.shared.runtime.observe(pod::uid(found)).await?;
-    let active = observed.latest(container).filter(|active| active.state == State::Running);
-    active.map(|active| active.id.clone()).ok_or_else(|| {
-        Status::not_found(format!("container not found (\"{container}\")"))
-    })
+    let active = observed
+        .latest(container)
+        .filter(|active| active.state == State::Running);
+    active
+        .map(|active| active.id.clone())
+        .ok_or_else(|| Status::not_found(format!("container not found (\"{container}\")")))
 }
 
 async fn exec(
@@ -83,7 +85,9 @@ async fn exec(
 ) -> Result<String, Status> {
     let cmd = values(query, "command");
     if cmd.is_empty() {
-        return Err(Status::invalid_argument("you must specify at least 1 of stdin, stdout, stderr"));
+        return Err(Status::invalid_argument(
+            "you must specify at least 1 of stdin, stdout, stderr",
+        ));
     }
     let tty = is_true(query, "tty");
     let request = v1::ExecRequest {
@@ -117,28 +121,44 @@ async fn attach(
 
 async fn port_forward(service: &Service, found: &Pod, query: &str) -> Result<String, Status> {
     let observed = service.shared.runtime.observe(pod::uid(found)).await?;
-    let sandbox = observed.sandboxes.first().filter(|sandbox| sandbox.is_ready);
+    let sandbox = observed
+        .sandboxes
+        .first()
+        .filter(|sandbox| sandbox.is_ready);
     let sandbox = sandbox.ok_or_else(|| Status::not_found("the pod has no sandbox"))?;
-    let ports = values(query, "port").into_iter().chain(values(query, "ports"));
+    let ports = values(query, "port")
+        .into_iter()
+        .chain(values(query, "ports"));
     let port = ports
-        .flat_map(|list| list.split(',').filter_map(|port| port.parse().ok()).collect::<Vec<i32>>())
+        .flat_map(|list| {
+            list.split(',')
+                .filter_map(|port| port.parse().ok())
+                .collect::<Vec<i32>>()
+        })
         .collect();
-    let request = v1::PortForwardRequest { pod_sandbox_id: sandbox.id.clone(), port };
+    let request = v1::PortForwardRequest {
+        pod_sandbox_id: sandbox.id.clone(),
+        port,
+    };
     service.shared.runtime.port_forward(request).await
 }
 
 /// `POST /run/...`: the output of a command, once it has ended.
 async fn run(service: &Service, found: &Pod, container: &str, query: &str) -> Answer {
-    let failed = |status: Status| {
-        answer::error(StatusCode::INTERNAL_SERVER_ERROR, status.message())
-    };
+    let failed =
+        |status: Status| answer::error(StatusCode::INTERNAL_SERVER_ERROR, status.message());
     let id = match running(service, found, container).await {
         Ok(id) => id,
         Err(status) => return failed(status),
     };
     let command = value(query, "cmd").unwrap_or_default();
     let command = command.split(' ').map(str::to_owned).collect();
-    match service.shared.runtime.exec_sync(&id, command, Duration::ZERO).await {
+    match service
+        .shared
+        .runtime
+        .exec_sync(&id, command, Duration::ZERO)
+        .await
+    {
         Ok(output) => {
             let mut bytes = output.stdout.to_vec();
             bytes.extend_from_slice(&output.stderr);
@@ -157,7 +177,11 @@ async fn hand_on(
         format!("could not {what} the runtime's stream {url}: {error}")
     };
     let uri: Uri = url.parse().map_err(|error| failed("read", &error))?;
-    let host = uri.host().unwrap_or("127.0.0.1").trim_matches(['[', ']']).to_owned();
+    let host = uri
+        .host()
+        .unwrap_or("127.0.0.1")
+        .trim_matches(['[', ']'])
+        .to_owned();
     let port = uri.port_u16().unwrap_or(80);
     let stream = TcpStream::connect((host.as_str(), port)).await;
     let stream = stream.map_err(|error| failed("connect to", &error))?;
@@ -171,8 +195,13 @@ async fn hand_on(
             tracing::debug!(%error, "a stream of the runtime ended");
         }
     });
-    let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let mut forwarded = Request::builder().method(method(request.method())).uri(path);
+    let path = uri
+        .path_and_query()
+        .map_or("/", |path| path.as_str())
+        .to_owned();
+    let mut forwarded = Request::builder()
+        .method(method(request.method()))
+        .uri(path);
     for (name, value) in request.headers() {
         if name != "host" && name != "authorization" {
             forwarded = forwarded.header(name, value);
@@ -183,14 +212,20 @@ async fn hand_on(
         .header("host", authority)
         .body(Empty::<Bytes>::new())
         .map_err(|error| failed("ask for", &error))?;
-    let answered = sender.send_request(forwarded).await.map_err(|error| failed("ask for", &error))?;
+    let answered = sender
+        .send_request(forwarded)
+        .await
+        .map_err(|error| failed("ask for", &error))?;
     let client = hyper::upgrade::on(&mut request);
     let mut answered = answered;
     let switched = answered.status() == StatusCode::SWITCHING_PROTOCOLS;
     let upstream = hyper::upgrade::on(&mut answered);
     let (head, content) = answered.into_parts();
     if !switched {
-        return Ok(Answer::from_parts(head, content.map_err(Into::into).boxed_unsync()));
+        return Ok(Answer::from_parts(
+            head,
+            content.map_err(Into::into).boxed_unsync(),
+        ));
     }
     service.streams.spawn_infallible(async move {
         let (client, upstream) = match futures::future::try_join(client, upstream).await {

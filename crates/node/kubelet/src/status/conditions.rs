@@ -62,7 +62,10 @@ pub(super) fn compute(
 
 fn foreign(pod: &Pod) -> impl Iterator<Item = &PodCondition> {
     let status = pod.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
+    let conditions = status
+        .and_then(|status| status.conditions.as_ref())
+        .into_iter()
+        .flatten();
     conditions.filter(|condition| !OWNED.contains(&condition.type_.as_str()))
 }
 
@@ -81,16 +84,24 @@ fn listed(names: &[&str]) -> String {
 fn messages(unknown: &[&str], others: &[&str], adjective: &str) -> String {
     let mut parts = Vec::new();
     if !unknown.is_empty() {
-        parts.push(format!("containers with unknown status: {}", listed(unknown)));
+        parts.push(format!(
+            "containers with unknown status: {}",
+            listed(unknown)
+        ));
     }
     if !others.is_empty() {
-        parts.push(format!("containers with {adjective} status: {}", listed(others)));
+        parts.push(format!(
+            "containers with {adjective} status: {}",
+            listed(others)
+        ));
     }
     parts.join(", ")
 }
 
 fn containers_ready(pod: &Pod, statuses: &[ContainerStatus], phase: &str) -> Verdict {
-    let sidecars = pod::init_containers(pod).iter().filter(|c| pod::is_sidecar(c));
+    let sidecars = pod::init_containers(pod)
+        .iter()
+        .filter(|c| pod::is_sidecar(c));
     let (mut unknown, mut unready) = (Vec::new(), Vec::new());
     for container in sidecars.chain(pod::containers(pod)) {
         match statuses.iter().find(|status| status.name == container.name) {
@@ -130,7 +141,11 @@ fn gates(pod: &Pod, conditions: &[PodCondition]) -> Verdict {
     if missing.is_empty() {
         return (true, None, None);
     }
-    (false, Some("ReadinessGatesNotReady"), Some(missing.join(", ")))
+    (
+        false,
+        Some("ReadinessGatesNotReady"),
+        Some(missing.join(", ")),
+    )
 }
 
 fn initialized(pod: &Pod, statuses: &[ContainerStatus], phase: &str) -> Verdict {

@@ -37,13 +37,25 @@ pub(super) fn compute(pod: &Pod, observed: &Observed, inputs: &Inputs<'_>) -> Se
             })
             .collect::<Vec<_>>()
     };
-    let mut ordinary = of(pod::containers(pod), &old.container_statuses, Sort::Ordinary);
+    let mut ordinary = of(
+        pod::containers(pod),
+        &old.container_statuses,
+        Sort::Ordinary,
+    );
     ordinary.sort_by(|a, b| a.name.cmp(&b.name));
     let ephemeral = pod::ephemeral_containers(pod);
     Sets {
-        init: of(pod::init_containers(pod), &old.init_container_statuses, Sort::Init),
+        init: of(
+            pod::init_containers(pod),
+            &old.init_container_statuses,
+            Sort::Init,
+        ),
         ordinary,
-        ephemeral: of(&ephemeral, &old.ephemeral_container_statuses, Sort::Ephemeral),
+        ephemeral: of(
+            &ephemeral,
+            &old.ephemeral_container_statuses,
+            Sort::Ephemeral,
+        ),
     }
 }
 
@@ -53,7 +65,10 @@ fn one(
     observed: &Observed,
     (before, inputs): (Option<&ContainerStatus>, &Inputs<'_>),
 ) -> ContainerStatus {
-    let mut seen = observed.containers.iter().filter(|seen| seen.name == container.name);
+    let mut seen = observed
+        .containers
+        .iter()
+        .filter(|seen| seen.name == container.name);
     let (newest, previous) = (seen.next(), seen.next());
     let mut status = match newest {
         Some(newest) => from_runtime(container, newest, previous, (before, inputs)),
@@ -61,27 +76,35 @@ fn one(
     };
     let latest = newest.map(|newest| (newest.state, newest.exit_code));
     if sort == Sort::Init && latest == Some((State::Exited, 0)) && !pod::is_sidecar(container) {
-        return finish(pod, (container, sort), status, inputs, newest);
+        return finish((container, sort), status, inputs, newest);
     }
     if newest.is_none() && sort == Sort::Init && lost_but_done(pod, container, observed) {
-        if status.state.as_ref().is_some_and(|state| state.waiting.is_some()) {
+        if status
+            .state
+            .as_ref()
+            .is_some_and(|state| state.waiting.is_some())
+        {
             status.state = Some(terminated(ContainerStateTerminated {
                 reason: Some("Completed".into()),
                 message: Some("Unable to get init container status from container runtime and pod has been initialized, treat it as exited normally".into()),
                 ..ContainerStateTerminated::default()
             }));
         }
-        return finish(pod, (container, sort), status, inputs, newest);
+        return finish((container, sort), status, inputs, newest);
     }
     if should_start(pod, container, observed)
         && let Some((reason, message)) = (inputs.waiting)(&container.name)
     {
-        if status.state.as_ref().is_some_and(|state| state.terminated.is_some()) {
+        if status
+            .state
+            .as_ref()
+            .is_some_and(|state| state.terminated.is_some())
+        {
             status.last_state = status.state.take();
         }
         status.state = Some(waiting(&reason, &message));
     }
-    finish(pod, (container, sort), status, inputs, newest)
+    finish((container, sort), status, inputs, newest)
 }
 
 fn lost_but_done(pod: &Pod, container: &Container, observed: &Observed) -> bool {
@@ -109,8 +132,14 @@ fn from_runtime(
     };
     if let Some(before) = before {
         status.restart_count = status.restart_count.max(before.restart_count);
-        let ended = before.state.as_ref().filter(|state| state.terminated.is_some());
-        let last = before.last_state.as_ref().filter(|state| state.terminated.is_some());
+        let ended = before
+            .state
+            .as_ref()
+            .filter(|state| state.terminated.is_some());
+        let last = before
+            .last_state
+            .as_ref()
+            .filter(|state| state.terminated.is_some());
         let is_other = before.container_id.as_deref() != Some(&id);
         let last = ended.filter(|_| is_other).or(last);
         status.last_state = last.cloned().or(status.last_state);
@@ -121,7 +150,10 @@ fn from_runtime(
     if newest.state == State::Running {
         status.resources = container.resources.clone();
     }
-    let requests = container.resources.as_ref().and_then(|resources| resources.requests.clone());
+    let requests = container
+        .resources
+        .as_ref()
+        .and_then(|resources| resources.requests.clone());
     status.allocated_resources = requests;
     status.resources = container.resources.clone();
     status.user = newest.user.as_ref().map(|user| ContainerUser {
@@ -143,7 +175,9 @@ fn state(inputs: &Inputs<'_>, container: &observed::Container) -> ContainerState
     match container.state {
         State::Created => waiting("", ""),
         State::Running => ContainerState {
-            running: Some(ContainerStateRunning { started_at: container.started_at.map(seconds) }),
+            running: Some(ContainerStateRunning {
+                started_at: container.started_at.map(seconds),
+            }),
             ..ContainerState::default()
         },
         State::Exited => terminated(ContainerStateTerminated {
@@ -173,19 +207,33 @@ fn seconds(at: jiff::Timestamp) -> Time {
 fn waiting(reason: &str, message: &str) -> ContainerState {
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     ContainerState {
-        waiting: Some(ContainerStateWaiting { reason: text(reason), message: text(message) }),
+        waiting: Some(ContainerStateWaiting {
+            reason: text(reason),
+            message: text(message),
+        }),
         ..ContainerState::default()
     }
 }
 
 fn terminated(terminated: ContainerStateTerminated) -> ContainerState {
-    ContainerState { terminated: Some(terminated), ..ContainerState::default() }
+    ContainerState {
+        terminated: Some(terminated),
+        ..ContainerState::default()
+    }
 }
 
 /// A container of which the runtime knows nothing: not made yet, or lost.
-fn from_nothing(pod: &Pod, container: &Container, before: Option<&ContainerStatus>) -> ContainerStatus {
+fn from_nothing(
+    pod: &Pod,
+    container: &Container,
+    before: Option<&ContainerStatus>,
+) -> ContainerStatus {
     let has_init = !pod::init_containers(pod).is_empty();
-    let reason = if has_init { "PodInitializing" } else { "ContainerCreating" };
+    let reason = if has_init {
+        "PodInitializing"
+    } else {
+        "ContainerCreating"
+    };
     let mut status = ContainerStatus {
         name: container.name.clone(),
         image: container.image.clone().unwrap_or_default(),
@@ -201,7 +249,10 @@ fn from_nothing(pod: &Pod, container: &Container, before: Option<&ContainerStatu
     }
     status.restart_count = before.restart_count;
     status.last_state = before.last_state.clone();
-    let last = before.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+    let last = before
+        .last_state
+        .as_ref()
+        .and_then(|last| last.terminated.as_ref());
     if was.is_some_and(|state| state.running.is_some()) && last.is_none() {
         status.last_state = Some(terminated(ContainerStateTerminated {
             exit_code: 137,
@@ -217,7 +268,10 @@ fn from_nothing(pod: &Pod, container: &Container, before: Option<&ContainerStatu
 }
 
 fn mounts(container: &Container) -> Option<Vec<VolumeMountStatus>> {
-    let mounts = container.volume_mounts.as_ref().filter(|mounts| !mounts.is_empty())?;
+    let mounts = container
+        .volume_mounts
+        .as_ref()
+        .filter(|mounts| !mounts.is_empty())?;
     let mounts = mounts.iter().map(|mount| {
         let read_only = mount.read_only.filter(|read_only| *read_only);
         let mode = if mount.recursive_read_only.as_deref() == Some("Enabled") {
@@ -238,7 +292,6 @@ fn mounts(container: &Container) -> Option<Vec<VolumeMountStatus>> {
 
 /// Adds `started` and `ready`, which follow from state and probes.
 fn finish(
-    pod: &Pod,
     (container, sort): (&Container, Sort),
     mut status: ContainerStatus,
     inputs: &Inputs<'_>,
@@ -255,11 +308,17 @@ fn finish(
         status.started = Some(running);
         return status;
     }
-    let health = newest.map(|newest| (inputs.health)(&newest.id)).unwrap_or_default();
+    let health = newest
+        .map(|newest| (inputs.health)(&newest.id))
+        .unwrap_or_default();
     let started = running && (container.startup_probe.is_none() || health.startup == Some(true));
     status.started = Some(started);
     let probed = container.readiness_probe.is_some();
-    let ready = if probed { health.readiness == Some(true) } else { true };
-    status.ready = started && ready && !(probed && pod::is_deleted(pod) && !ready);
+    let ready = if probed {
+        health.readiness == Some(true)
+    } else {
+        true
+    };
+    status.ready = started && ready;
     status
 }

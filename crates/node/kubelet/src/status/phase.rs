@@ -6,7 +6,9 @@ use crate::pod;
 
 enum Situation<'a> {
     Unknown,
-    Running { started: bool },
+    Running {
+        started: bool,
+    },
     Ended(&'a ContainerStateTerminated),
     /// Waits to come back after having ended.
     Returning(&'a ContainerStateTerminated),
@@ -21,12 +23,17 @@ fn situation<'a>(statuses: &'a [ContainerStatus], name: &str) -> Situation<'a> {
         return Situation::Unknown;
     };
     if state.running.is_some() {
-        return Situation::Running { started: status.started == Some(true) };
+        return Situation::Running {
+            started: status.started == Some(true),
+        };
     }
     if let Some(terminated) = &state.terminated {
         return Situation::Ended(terminated);
     }
-    let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+    let last = status
+        .last_state
+        .as_ref()
+        .and_then(|last| last.terminated.as_ref());
     match (last, &state.waiting) {
         (Some(last), Some(_)) => Situation::Returning(last),
         (None, Some(_)) => Situation::Waiting,
@@ -132,5 +139,9 @@ fn decide(pod: &Pod, count: &Count, is_ending: bool, was_initialized: bool) -> &
     if !ends_by_itself && !ends_by_order {
         return "Running";
     }
-    if count.stopped == count.succeeded { "Succeeded" } else { "Failed" }
+    if count.stopped == count.succeeded {
+        "Succeeded"
+    } else {
+        "Failed"
+    }
 }

@@ -28,7 +28,10 @@ pub(super) fn patch(before: &PodStatus, after: &PodStatus) -> Option<Value> {
     let mut out = Map::new();
     for field in PLAIN {
         if before.get(field) != after.get(field) {
-            out.insert(field.into(), after.get(field).cloned().unwrap_or(Value::Null));
+            out.insert(
+                field.into(),
+                after.get(field).cloned().unwrap_or(Value::Null),
+            );
         }
     }
     for field in BY_IP {
@@ -59,7 +62,10 @@ fn tree(status: &PodStatus) -> Map<String, Value> {
 }
 
 fn list(tree: &Map<String, Value>, field: &str) -> Vec<Value> {
-    tree.get(field).and_then(Value::as_array).cloned().unwrap_or_default()
+    tree.get(field)
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn conditions(before: &[Value], after: &[Value]) -> Vec<Value> {

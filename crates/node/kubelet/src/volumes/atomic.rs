@@ -68,7 +68,10 @@ fn check(path: &str) -> io::Result<()> {
     if path.is_empty() || Path::new(path).is_absolute() {
         return invalid(format!("invalid path: must be relative path: {path}"));
     }
-    if Path::new(path).components().any(|part| part == Component::ParentDir) {
+    if Path::new(path)
+        .components()
+        .any(|part| part == Component::ParentDir)
+    {
         return invalid(format!("invalid path: must not contain '..': {path}"));
     }
     if path.starts_with("..") {

@@ -31,9 +31,20 @@ pub(super) fn payload(
     default_mode: i32,
     optional: bool,
 ) -> Result<Payload, String> {
-    let text = map.data.iter().flatten().map(|(key, value)| (key, value.clone().into_bytes()));
-    let binary = map.binary_data.iter().flatten().map(|(key, value)| (key, value.0.clone()));
-    let all = text.chain(binary).map(|(key, value)| (key.clone(), value)).collect();
+    let text = map
+        .data
+        .iter()
+        .flatten()
+        .map(|(key, value)| (key, value.clone().into_bytes()));
+    let binary = map
+        .binary_data
+        .iter()
+        .flatten()
+        .map(|(key, value)| (key, value.0.clone()));
+    let all = text
+        .chain(binary)
+        .map(|(key, value)| (key.clone(), value))
+        .collect();
     pick(&all, items, default_mode, optional, "config")
 }
 
@@ -52,7 +63,9 @@ pub(super) fn pick(
     };
     let items = items.unwrap_or_default();
     if items.is_empty() {
-        let all = all.iter().map(|(key, bytes)| (key.clone(), content(bytes, default_mode)));
+        let all = all
+            .iter()
+            .map(|(key, bytes)| (key.clone(), content(bytes, default_mode)));
         return Ok(all.collect());
     }
     let mut out = Payload::new();

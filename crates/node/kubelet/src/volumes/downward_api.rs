@@ -12,7 +12,11 @@ const DEFAULT_MODE: i32 = 0o644;
 pub(super) async fn set_up(request: Request<'_>) -> Result<Mounted, String> {
     let source = request.volume.downward_api.clone().unwrap_or_default();
     let items = source.items.unwrap_or_default();
-    let payload = payload(&request, &items, source.default_mode.unwrap_or(DEFAULT_MODE))?;
+    let payload = payload(
+        &request,
+        &items,
+        source.default_mode.unwrap_or(DEFAULT_MODE),
+    )?;
     write_payload(&request, &payload, true)
 }
 
@@ -32,7 +36,14 @@ pub(super) fn payload(
             continue;
         };
         let mode = u32::try_from(item.mode.unwrap_or(default_mode)).unwrap_or(0o644);
-        out.insert(item.path.clone(), Content { bytes: value.into_bytes(), mode, user: None });
+        out.insert(
+            item.path.clone(),
+            Content {
+                bytes: value.into_bytes(),
+                mode,
+                user: None,
+            },
+        );
     }
     Ok(out)
 }

@@ -12,7 +12,10 @@ const MODE: u32 = 0o777;
 pub(super) async fn set_up(request: Request<'_>) -> Result<Mounted, String> {
     let source = request.volume.empty_dir.clone().unwrap_or_default();
     let directory = &request.directory;
-    let limit = source.size_limit.as_ref().and_then(|text| Quantity::parse(&text.0).ok());
+    let limit = source
+        .size_limit
+        .as_ref()
+        .and_then(|text| Quantity::parse(&text.0).ok());
     let limit = limit.map(|limit| limit.value()).filter(|limit| *limit > 0);
     let medium = source.medium.as_deref().unwrap_or_default();
     if !matches!(medium, "" | "Memory") {
@@ -35,5 +38,8 @@ pub(super) async fn set_up(request: Request<'_>) -> Result<Mounted, String> {
         Ok(())
     };
     make().map_err(|error| format!("could not make {}: {error}", directory.display()))?;
-    Ok(Mounted { path: directory.clone(), read_only: false })
+    Ok(Mounted {
+        path: directory.clone(),
+        read_only: false,
+    })
 }

@@ -10,7 +10,10 @@ pub(super) async fn set_up(request: Request<'_>) -> Result<Mounted, String> {
     let source = request.volume.host_path.clone().unwrap_or_default();
     let path = Path::new(&source.path);
     check(path, source.type_.as_deref().unwrap_or_default())?;
-    Ok(Mounted { path: path.to_owned(), read_only: false })
+    Ok(Mounted {
+        path: path.to_owned(),
+        read_only: false,
+    })
 }
 
 pub(super) fn check(path: &Path, kind: &str) -> Result<(), String> {

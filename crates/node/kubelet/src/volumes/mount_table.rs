@@ -8,7 +8,10 @@ use rustix::mount::{MountFlags, UnmountFlags};
 /// Mount points at or below `root`, deepest last.
 pub(crate) fn below(root: &Path) -> io::Result<Vec<PathBuf>> {
     let table = std::fs::read_to_string("/proc/self/mountinfo")?;
-    let points = table.lines().filter_map(|line| line.split(' ').nth(4)).map(unescaped);
+    let points = table
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(unescaped);
     let mut points: Vec<PathBuf> = points.filter(|point| point.starts_with(root)).collect();
     points.sort();
     Ok(points)
@@ -41,7 +44,13 @@ pub(crate) fn mount_memory(path: &Path, size: Option<i64>) -> io::Result<()> {
     }
     let options = size.map(|size| format!("size={size}")).unwrap_or_default();
     let options = std::ffi::CString::new(options)?;
-    rustix::mount::mount("tmpfs", path, "tmpfs", MountFlags::empty(), options.as_c_str())?;
+    rustix::mount::mount(
+        "tmpfs",
+        path,
+        "tmpfs",
+        MountFlags::empty(),
+        options.as_c_str(),
+    )?;
     Ok(())
 }
 

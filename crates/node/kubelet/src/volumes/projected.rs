@@ -70,7 +70,10 @@ pub(super) fn write_payload(
         Ok(())
     };
     write().map_err(|error| format!("could not write {}: {error}", directory.display()))?;
-    Ok(Mounted { path: directory.clone(), read_only: false })
+    Ok(Mounted {
+        path: directory.clone(),
+        read_only: false,
+    })
 }
 
 fn set_mode(path: &std::path::Path, mode: u32) -> io::Result<()> {

@@ -20,13 +20,20 @@ pub(crate) fn references(pod: &Pod) -> BTreeSet<Reference> {
         if let Some(source) = &volume.config_map {
             out.insert(Reference::ConfigMap(source.name.clone()));
         }
-        if let Some(name) = volume.secret.as_ref().and_then(|source| source.secret_name.clone()) {
+        if let Some(name) = volume
+            .secret
+            .as_ref()
+            .and_then(|source| source.secret_name.clone())
+        {
             out.insert(Reference::Secret(name));
         }
         if let Some(source) = &volume.persistent_volume_claim {
             out.insert(Reference::Claim(source.claim_name.clone()));
         }
-        let projected = volume.projected.as_ref().and_then(|source| source.sources.as_ref());
+        let projected = volume
+            .projected
+            .as_ref()
+            .and_then(|source| source.sources.as_ref());
         for source in projected.into_iter().flatten() {
             if let Some(source) = &source.config_map {
                 out.insert(Reference::ConfigMap(source.name.clone()));

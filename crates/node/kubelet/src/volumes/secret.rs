@@ -34,6 +34,8 @@ pub(super) fn payload(
     optional: bool,
 ) -> Result<Payload, String> {
     let all = secret.data.iter().flatten();
-    let all = all.map(|(key, value)| (key.clone(), value.0.clone())).collect();
+    let all = all
+        .map(|(key, value)| (key.clone(), value.0.clone()))
+        .collect();
     pick(&all, items, default_mode, optional, "secret")
 }

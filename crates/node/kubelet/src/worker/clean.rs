@@ -55,11 +55,15 @@ impl Worker {
                     }
                 }
             }
-            Err(status) => tracing::warn!(uid = self.uid, %status, "could not clean up after a pod"),
+            Err(status) => {
+                tracing::warn!(uid = self.uid, %status, "could not clean up after a pod");
+            }
         }
         let desired = self.desired.borrow().clone();
         let config = &self.shared.config;
-        let logs = config.pod_logs_dir.join(identity::log_directory(&desired.pod));
+        let logs = config
+            .pod_logs_dir
+            .join(identity::log_directory(&desired.pod));
         remove_links(&config.container_logs_dir, &logs);
         if let Err(error) = std::fs::remove_dir_all(&logs)
             && error.kind() != std::io::ErrorKind::NotFound

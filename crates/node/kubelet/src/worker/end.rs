@@ -86,7 +86,10 @@ impl Worker {
     /// something went wrong.
     pub(super) async fn kill_all(&self, pod: &Arc<Pod>, observed: &Observed) -> bool {
         let total = self.grace_of(pod);
-        let running = observed.containers.iter().filter(|c| c.state == State::Running);
+        let running = observed
+            .containers
+            .iter()
+            .filter(|c| c.state == State::Running);
         let is_sidecar = |container: &Container| {
             let mut init = pod::init_containers(pod).iter();
             init.any(|c| c.name == container.name && pod::is_sidecar(c))
@@ -94,11 +97,15 @@ impl Worker {
         let (sidecars, others): (Vec<&Container>, Vec<&Container>) =
             running.partition(|container| is_sidecar(container));
         let began = self.shared.clock.monotonic();
-        let all = others.into_iter().map(|container| self.stop_one(pod, observed, container, total));
+        let all = others
+            .into_iter()
+            .map(|container| self.stop_one(pod, observed, container, total));
         let mut failed = futures::future::join_all(all).await.contains(&false);
         // In the reverse of the order in which they were started.
         let order = |container: &&Container| {
-            pod::init_containers(pod).iter().position(|c| c.name == container.name)
+            pod::init_containers(pod)
+                .iter()
+                .position(|c| c.name == container.name)
         };
         let mut sidecars = sidecars;
         sidecars.sort_by_key(|container| std::cmp::Reverse(order(container)));
@@ -109,7 +116,10 @@ impl Worker {
         }
         for sandbox in observed.sandboxes.iter().filter(|sandbox| sandbox.is_ready) {
             if let Err(status) = self.shared.runtime.stop_sandbox(&sandbox.id).await {
-                let text = format!("error killing pod: failed to \"KillPodSandbox\": {}", status.message());
+                let text = format!(
+                    "error killing pod: failed to \"KillPodSandbox\": {}",
+                    status.message()
+                );
                 self.shared.events.warning(pod, "FailedKillPod", text);
                 failed = true;
             }
@@ -130,7 +140,8 @@ impl Worker {
         grace: i64,
     ) -> bool {
         let text = format!("Stopping container {}", container.name);
-        self.stop_with((pod, observed), container, grace, text).await
+        self.stop_with((pod, observed), container, grace, text)
+            .await
     }
 
     /// Stops one container of a pod that goes on.
@@ -145,9 +156,14 @@ impl Worker {
             let own = probe.and_then(|probe| probe.termination_grace_period_seconds);
             grace = own.unwrap_or(grace);
         }
-        let unknown = Container { id: kill.id.clone(), name: kill.name.clone(), ..Container::default() };
+        let unknown = Container {
+            id: kill.id.clone(),
+            name: kill.name.clone(),
+            ..Container::default()
+        };
         let container = observed.container(&kill.id).unwrap_or(&unknown);
-        self.stop_with((pod, observed), container, grace, kill.message.clone()).await;
+        self.stop_with((pod, observed), container, grace, kill.message.clone())
+            .await;
     }
 
     async fn stop_with(
@@ -158,20 +174,37 @@ impl Worker {
         message: String,
     ) -> bool {
         let about = (&**pod, container.name.as_str());
-        self.shared.events.container(about, EventType::Normal, "Killing", message);
+        self.shared
+            .events
+            .container(about, EventType::Normal, "Killing", message);
         let ip = self.shared_ip(pod, observed);
         let began = self.shared.clock.monotonic();
         if grace > 0 {
-            pre_stop(&self.shared, (pod, container), (&ip, grace), &self.pre_stopped).await;
+            pre_stop(
+                &self.shared,
+                (pod, container),
+                (&ip, grace),
+                &self.pre_stopped,
+            )
+            .await;
         }
         let passed = (self.shared.clock.monotonic() - began).as_secs();
         let left = grace - i64::try_from(passed).unwrap_or(grace);
         let left = left.max(GRACE_MIN_SECONDS);
         let left = if grace == 0 { 0 } else { left };
-        match self.shared.runtime.stop_container(&container.id, left).await {
+        match self
+            .shared
+            .runtime
+            .stop_container(&container.id, left)
+            .await
+        {
             Ok(()) => true,
             Err(status) => {
-                let text = format!("error killing pod: failed to \"KillContainer\" for {:?} with KillContainerError: {:?}", container.name, status.message());
+                let text = format!(
+                    "error killing pod: failed to \"KillContainer\" for {:?} with KillContainerError: {:?}",
+                    container.name,
+                    status.message()
+                );
                 self.shared.events.warning(pod, "FailedKillPod", text);
                 false
             }
@@ -192,14 +225,23 @@ async fn pre_stop(
 ) {
     let definition = pod::container(pod, &container.name);
     let Some(definition) = definition else { return };
-    let hook = definition.lifecycle.as_ref().and_then(|lifecycle| lifecycle.pre_stop.clone());
+    let hook = definition
+        .lifecycle
+        .as_ref()
+        .and_then(|lifecycle| lifecycle.pre_stop.clone());
     let Some(hook) = hook else { return };
-    if !done.lock().expect("no holder of this lock panics").insert(container.id.clone()) {
+    if !done
+        .lock()
+        .expect("no holder of this lock panics")
+        .insert(container.id.clone())
+    {
         return;
     }
     let tools = (&shared.runtime, &shared.clock);
     let run = hooks::run((&definition, &container.id), &hook, ip, tools);
-    let limit = shared.clock.sleep(Duration::from_secs(u64::try_from(grace).unwrap_or(0)));
+    let limit = shared
+        .clock
+        .sleep(Duration::from_secs(u64::try_from(grace).unwrap_or(0)));
     let outcome = tokio::select! {
         outcome = run => outcome,
         () = limit => Err("grace period is over".to_owned()),
@@ -207,6 +249,11 @@ async fn pre_stop(
     if let Err(text) = outcome {
         tracing::info!(container = container.name, text, "a stop hook failed");
         let about = (pod, container.name.as_str());
-        shared.events.container(about, EventType::Warning, "FailedPreStopHook", "PreStopHook failed");
+        shared.events.container(
+            about,
+            EventType::Warning,
+            "FailedPreStopHook",
+            "PreStopHook failed",
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Starts one container: back-off, image, configuration, creation, start, first hook.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -19,7 +20,42 @@ const RETRY_SECONDS: i64 = 10;
 /// Logs of dead containers that are kept beside the newest.
 const DEAD_KEPT: usize = 1;
 
+/// The container's own image, and those it mounts by the volume's name.
+type Sources<'a> = (&'a crate::images::Present, &'a BTreeMap<String, String>);
+
 impl Worker {
+    /// Pulls the images that a container mounts as volumes.
+    async fn mounted_images(
+        &self,
+        pod: &Pod,
+        container: &Container,
+        sandbox: &v1::PodSandboxConfig,
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let mut out = BTreeMap::new();
+        for volume in pod::spec(pod).volumes.iter().flatten() {
+            let Some(source) = &volume.image else {
+                continue;
+            };
+            let mut mounts = container.volume_mounts.iter().flatten();
+            if !mounts.any(|mount| mount.name == volume.name) {
+                continue;
+            }
+            let wanted = Container {
+                name: container.name.clone(),
+                image: source.reference.clone(),
+                image_pull_policy: source.pull_policy.clone(),
+                ..Container::default()
+            };
+            let image = self
+                .images
+                .ensure((pod, &wanted), sandbox, self.shared.image_tools())
+                .await;
+            let image = image.map_err(|absent| absent.failure)?;
+            out.insert(volume.name.clone(), image.reference);
+        }
+        Ok(out)
+    }
+
     /// The error is the time to try again; the reason is noted.
     pub(super) async fn start(
         &mut self,
@@ -29,42 +65,54 @@ impl Worker {
         sandbox: (&str, &v1::PodSandboxConfig),
     ) -> Result<(), Timestamp> {
         self.crash_loop(pod, container, observed)?;
-        let images = self.images.ensure((pod, container), sandbox.1, self.shared.image_tools());
+        let images = self
+            .images
+            .ensure((pod, container), sandbox.1, self.shared.image_tools());
         let image = match images.await {
             Ok(image) => image,
             Err(absent) => {
                 let retry = absent.retry_at.unwrap_or_else(|| self.later(RETRY_SECONDS));
                 let text = format!("Error: {}", absent.failure.reason);
-                self.tell(pod, container, EventType::Warning, "Failed", text);
+                self.tell((pod, container), EventType::Warning, "Failed", text);
                 self.note(container, absent.failure);
                 return Err(retry);
             }
         };
+        let mounted = match self.mounted_images(pod, container, sandbox.1).await {
+            Ok(mounted) => mounted,
+            Err(failure) => return Err(self.failed(pod, container, failure)),
+        };
         let restart_count = self.restart_count(pod, container, observed);
-        let made = self.configure(pod, container, observed, (&image, restart_count)).await;
+        let image = (&image, &mounted);
+        let made = self
+            .configure(pod, container, observed, (image, restart_count))
+            .await;
         let config = match made {
             Ok(config) => config,
             Err(failure) => return Err(self.failed(pod, container, failure)),
         };
         self.collect_dead(container, observed).await;
-        let id = self.create_and_start(pod, container, config, sandbox).await;
+        let id = Box::pin(self.create_and_start(pod, container, config, sandbox)).await;
         let id = id.map_err(|failure| self.failed(pod, container, failure))?;
         self.link_log(pod, container, (&id, restart_count));
         self.post_start(pod, container, observed, &id).await
     }
 
-    fn tell(&self, pod: &Pod, container: &Container, kind: EventType, reason: &str, text: String) {
-        self.shared.events.container((pod, &container.name), kind, reason, text);
+    fn tell(&self, about: (&Pod, &Container), kind: EventType, reason: &str, text: String) {
+        let about = (about.0, about.1.name.as_str());
+        self.shared.events.container(about, kind, reason, text);
     }
 
     fn note(&mut self, container: &Container, failure: Failure) {
-        self.waiting
-            .insert(container.name.clone(), (failure.reason.to_owned(), failure.message));
+        self.waiting.insert(
+            container.name.clone(),
+            (failure.reason.to_owned(), failure.message),
+        );
     }
 
     fn failed(&mut self, pod: &Pod, container: &Container, failure: Failure) -> Timestamp {
         let text = format!("Error: {}", failure.message);
-        self.tell(pod, container, EventType::Warning, "Failed", text);
+        self.tell((pod, container), EventType::Warning, "Failed", text);
         self.note(container, failure);
         self.later(RETRY_SECONDS)
     }
@@ -76,8 +124,12 @@ impl Worker {
         container: &Container,
         observed: &Observed,
     ) -> Result<(), Timestamp> {
-        let latest = observed.latest(&container.name).filter(|c| c.state == State::Exited);
-        let Some(ended) = latest.and_then(|latest| latest.finished_at) else { return Ok(()) };
+        let latest = observed
+            .latest(&container.name)
+            .filter(|c| c.state == State::Exited);
+        let Some(ended) = latest.and_then(|latest| latest.finished_at) else {
+            return Ok(());
+        };
         let now = self.now();
         let name = &container.name;
         if let Some((wait, until)) = self.crashes.waiting(name, ended, now) {
@@ -87,11 +139,12 @@ impl Worker {
                 go_duration(wait.as_secs())
             );
             let known = self.waiting.get(name);
-            if known.is_none_or(|(reason, message)| reason != "CrashLoopBackOff" || *message != text) {
-                let told = format!(
-                    "Back-off restarting failed container {name} in pod {described}"
-                );
-                self.tell(pod, container, EventType::Warning, "BackOff", told);
+            if known
+                .is_none_or(|(reason, message)| reason != "CrashLoopBackOff" || *message != text)
+            {
+                let told =
+                    format!("Back-off restarting failed container {name} in pod {described}");
+                self.tell((pod, container), EventType::Warning, "BackOff", told);
             }
             self.note(container, Failure::new("CrashLoopBackOff", text));
             return Err(until);
@@ -105,11 +158,17 @@ impl Worker {
             return latest.restart_count + 1;
         }
         // After a reboot the runtime may have forgotten; the logs have not.
-        let directory = self.shared.config.pod_logs_dir.join(identity::log_directory(pod));
+        let directory = self
+            .shared
+            .config
+            .pod_logs_dir
+            .join(identity::log_directory(pod));
         let entries = std::fs::read_dir(directory.join(&container.name));
         let numbers = entries.into_iter().flatten().flatten().filter_map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
-            name.split('.').next().and_then(|number| number.parse::<i32>().ok())
+            name.split('.')
+                .next()
+                .and_then(|number| number.parse::<i32>().ok())
         });
         numbers.max().map_or(0, |last| last + 1)
     }
@@ -119,31 +178,38 @@ impl Worker {
         pod: &Pod,
         container: &Container,
         observed: &Observed,
-        (image, restart_count): (&crate::images::Present, i32),
+        ((image, mounted_images), restart_count): (Sources<'_>, i32),
     ) -> Result<v1::ContainerConfig, Failure> {
         security::verify_non_root(pod, container, &image.user)?;
         let shared = Arc::clone(&self.shared);
-        let ips = if pod::is_host_network(pod) { &shared.host_ips } else { observed.ips() };
+        let ips = if pod::is_host_network(pod) {
+            &shared.host_ips
+        } else {
+            observed.ips()
+        };
         let facts = Facts {
             pod_ips: ips,
             host_ips: &shared.host_ips,
             allocatable: shared.allocatable(),
         };
-        let environment =
-            environment::variables(pod, container, facts, &shared.objects).await?;
+        let environment = environment::variables(pod, container, facts, &shared.objects).await?;
         let directory = shared.pod_directory(&self.uid);
-        let empty = std::collections::BTreeMap::new();
+        let empty = BTreeMap::new();
         let run = uuid::Uuid::new_v4().simple().to_string();
         let parts = mounts::Parts {
             directory: &directory,
             volumes: self.volumes.as_ref().unwrap_or(&empty),
+            images: mounted_images,
             environment: &environment,
             pod_ips: observed.ips(),
             cluster_domain: &shared.resolver.cluster_domain,
             run: &run[..8],
         };
         let mounts = mounts::mounts(pod, container, &parts)?;
-        let logs = shared.config.pod_logs_dir.join(identity::log_directory(pod));
+        let logs = shared
+            .config
+            .pod_logs_dir
+            .join(identity::log_directory(pod));
         let logs = logs.join(&container.name);
         std::fs::create_dir_all(&logs).map_err(|error| {
             Failure::config(format!(
@@ -177,15 +243,25 @@ impl Worker {
         (sandbox_id, sandbox): (&str, &v1::PodSandboxConfig),
     ) -> Result<String, Failure> {
         let runtime = &self.shared.runtime;
-        let created = runtime.create_container(sandbox_id, config, sandbox.clone()).await;
-        let id = created
-            .map_err(|status| Failure::new("CreateContainerError", status.message()))?;
-        self.tell(pod, container, EventType::Normal, "Created", "Container created".into());
+        let created = Box::pin(runtime.create_container(sandbox_id, config, sandbox.clone())).await;
+        let id =
+            created.map_err(|status| Failure::new("CreateContainerError", status.message()))?;
+        self.tell(
+            (pod, container),
+            EventType::Normal,
+            "Created",
+            "Container created".into(),
+        );
         runtime
             .start_container(&id)
             .await
             .map_err(|status| Failure::new("RunContainerError", status.message()))?;
-        self.tell(pod, container, EventType::Normal, "Started", "Container started".into());
+        self.tell(
+            (pod, container),
+            EventType::Normal,
+            "Started",
+            "Container started".into(),
+        );
         Ok(id)
     }
 
@@ -196,7 +272,10 @@ impl Worker {
             .pod_logs_dir
             .join(identity::log_directory(pod))
             .join(identity::log_path(&container.name, restart_count));
-        let link = config.container_logs_dir.join(identity::legacy_log_name(pod, &container.name, id));
+        let link =
+            config
+                .container_logs_dir
+                .join(identity::legacy_log_name(pod, &container.name, id));
         if log.exists()
             && let Err(error) = std::os::unix::fs::symlink(&log, &link)
         {
@@ -211,13 +290,23 @@ impl Worker {
         observed: &Observed,
         id: &str,
     ) -> Result<(), Timestamp> {
-        let hook = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.post_start.as_ref());
+        let hook = container
+            .lifecycle
+            .as_ref()
+            .and_then(|lifecycle| lifecycle.post_start.as_ref());
         let Some(hook) = hook else { return Ok(()) };
         let ip = self.shared_ip(pod, observed);
         let tools = (&self.shared.runtime, &self.shared.clock);
-        let Err(text) = hooks::run((container, id), hook, &ip, tools).await else { return Ok(()) };
+        let Err(text) = hooks::run((container, id), hook, &ip, tools).await else {
+            return Ok(());
+        };
         tracing::info!(container = container.name, text, "a start hook failed");
-        self.tell(pod, container, EventType::Warning, "FailedPostStartHook", "PostStartHook failed".into());
+        self.tell(
+            (pod, container),
+            EventType::Warning,
+            "FailedPostStartHook",
+            "PostStartHook failed".into(),
+        );
         let kill = Kill {
             id: id.to_owned(),
             name: container.name.clone(),
@@ -230,15 +319,20 @@ impl Worker {
     }
 
     pub(super) fn shared_ip(&self, pod: &Pod, observed: &Observed) -> String {
-        let ips = if pod::is_host_network(pod) { &self.shared.host_ips } else { observed.ips() };
+        let ips = if pod::is_host_network(pod) {
+            &self.shared.host_ips
+        } else {
+            observed.ips()
+        };
         ips.first().cloned().unwrap_or_default()
     }
 
     /// Removes dead containers of a name but the last; the last one's log is `--previous`.
     async fn collect_dead(&self, container: &Container, observed: &Observed) {
-        let dead = observed.containers.iter().filter(|dead| {
-            dead.name == container.name && dead.state == State::Exited
-        });
+        let dead = observed
+            .containers
+            .iter()
+            .filter(|dead| dead.name == container.name && dead.state == State::Exited);
         for dead in dead.skip(DEAD_KEPT) {
             self.remove_dead(&dead.id, &dead.log_path).await;
         }
@@ -259,11 +353,18 @@ impl Worker {
 fn ephemeral_target(pod: &Pod, container: &Container, observed: &Observed) -> Option<String> {
     let mut all = pod::spec(pod).ephemeral_containers.iter().flatten();
     let own = all.find(|ephemeral| ephemeral.name == container.name)?;
-    let target = own.target_container_name.as_deref().filter(|name| !name.is_empty())?;
+    let target = own
+        .target_container_name
+        .as_deref()
+        .filter(|name| !name.is_empty())?;
     observed.active(target).map(|target| target.id.clone())
 }
 
 /// As Go prints whole seconds: `10s`, `2m40s`, `5m0s`.
 fn go_duration(seconds: i64) -> String {
-    if seconds < 60 { format!("{seconds}s") } else { format!("{}m{}s", seconds / 60, seconds % 60) }
+    if seconds < 60 {
+        format!("{seconds}s")
+    } else {
+        format!("{}m{}s", seconds / 60, seconds % 60)
+    }
 }

@@ -48,7 +48,7 @@ impl Worker {
             next = earliest(next, self.shared.tokens.renew_at(&self.uid));
             let health = self.probes.health();
             let plan = plan::plan(pod, &observed, &health);
-            let (acted, retry) = self.carry_out(pod, &observed, plan).await;
+            let (acted, retry) = Box::pin(self.carry_out(pod, &observed, plan)).await;
             next = earliest(next, retry);
             if !acted {
                 // Reasons to wait may have changed.
@@ -95,11 +95,24 @@ impl Worker {
             self.has_cgroup = true;
         }
         let changed = {
-            let mut changed = self.volumes_changed.lock().expect("no holder of this lock panics");
+            let mut changed = self
+                .volumes_changed
+                .lock()
+                .expect("no holder of this lock panics");
             std::mem::take(&mut *changed)
         };
+        let told = (
+            pod.metadata.labels.clone(),
+            pod.metadata.annotations.clone(),
+        );
+        let changed = changed || self.volumes_told.as_ref() != Some(&told);
+        self.volumes_told = Some(told);
         let now = self.now();
-        let renew = self.shared.tokens.renew_at(&self.uid).is_some_and(|at| at <= now);
+        let renew = self
+            .shared
+            .tokens
+            .renew_at(&self.uid)
+            .is_some_and(|at| at <= now);
         if self.volumes.is_some() && !changed && !renew {
             return None;
         }
@@ -129,7 +142,10 @@ impl Worker {
                 self.volumes_failures += 1;
                 // What runs already goes on with the contents it has.
                 if self.volumes.is_some() {
-                    *self.volumes_changed.lock().expect("no holder of this lock panics") = true;
+                    *self
+                        .volumes_changed
+                        .lock()
+                        .expect("no holder of this lock panics") = true;
                     return None;
                 }
                 Some(now + wait.min(VOLUMES_RETRY_MAX))
@@ -168,7 +184,7 @@ impl Worker {
                 // Nothing is to be started again: the phase follows from how containers ended.
                 return (acted, None);
             }
-            if observed.sandboxes.first().is_some() {
+            if !observed.sandboxes.is_empty() {
                 let text = "Pod sandbox changed, it will be killed and re-created.";
                 self.shared.events.normal(pod, "SandboxChanged", text);
             }
@@ -194,15 +210,20 @@ impl Worker {
         let config = match self.sandbox_config(pod, attempt) {
             Ok(config) => config,
             Err(failure) => {
-                self.shared.events.warning(pod, "FailedCreatePodSandBox", failure.message);
+                self.shared
+                    .events
+                    .warning(pod, "FailedCreatePodSandBox", failure.message);
                 return (acted, Some(self.later(RETRY_SECONDS)));
             }
         };
         let mut retry = None;
         let all = plan.ephemeral.iter().chain(&plan.init).chain(&plan.start);
         for name in all {
-            let Some(container) = pod::container(pod, name) else { continue };
-            match self.start(pod, &container, observed, (&sandbox_id, &config)).await {
+            let Some(container) = pod::container(pod, name) else {
+                continue;
+            };
+            let started = self.start(pod, &container, observed, (&sandbox_id, &config));
+            match Box::pin(started).await {
                 Ok(()) => {
                     self.waiting.remove(name);
                     acted = true;
@@ -216,7 +237,9 @@ impl Worker {
     async fn make_sandbox(&mut self, pod: &Arc<Pod>, attempt: u32) -> Option<String> {
         let failed = |text: String| {
             let text = format!("Failed to create pod sandbox: {text}");
-            self.shared.events.warning(pod, "FailedCreatePodSandBox", text);
+            self.shared
+                .events
+                .warning(pod, "FailedCreatePodSandBox", text);
         };
         let config = match self.sandbox_config(pod, attempt) {
             Ok(config) => config,
@@ -226,14 +249,28 @@ impl Worker {
             }
         };
         if let Err(error) = std::fs::create_dir_all(&config.log_directory) {
-            failed(format!("could not create {}: {error}", config.log_directory));
+            failed(format!(
+                "could not create {}: {error}",
+                config.log_directory
+            ));
             return None;
         }
-        let handler = pod::spec(pod).runtime_class_name.clone().unwrap_or_default();
+        let class = pod::spec(pod).runtime_class_name.as_deref();
+        let handler = match self.shared.objects.runtime_handler(class).await {
+            Ok(handler) => handler,
+            Err(failure) => {
+                failed(failure.message);
+                return None;
+            }
+        };
         match self.shared.runtime.run_sandbox(config, handler).await {
             Ok(id) => Some(id),
             Err(status) => {
-                failed(format!("rpc error: code = {:?} desc = {}", status.code(), status.message()));
+                failed(format!(
+                    "rpc error: code = {:?} desc = {}",
+                    status.code(),
+                    status.message()
+                ));
                 None
             }
         }
