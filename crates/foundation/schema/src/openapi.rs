@@ -2,6 +2,8 @@
 //!
 //! A named type is referred to, and defined once by whoever collects the definitions.
 
+pub mod gnostic;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};

@@ -6,7 +6,7 @@ mod qos;
 mod validate;
 
 use serde_json::{Value, json};
-use styr_meta::{FieldError, object};
+use styr_meta::{FieldError, names, object};
 
 use crate::rules::{Context, Graceful, Rules};
 use crate::tree;
@@ -50,6 +50,17 @@ impl Rules for Pod {
 
     fn validate_update(&self, object: &Value, old: &Value, _cx: &Context) -> Vec<FieldError> {
         validate::update(object, old)
+    }
+
+    fn warnings(&self, object: &Value, old: Option<&Value>, _cx: &Context) -> Vec<String> {
+        let texts = names::dns1123_label(object::name(object));
+        if old.is_some() || texts.is_empty() {
+            return Vec::new();
+        }
+        let texts = texts.join(" ");
+        vec![format!(
+            "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [{texts}]"
+        )]
     }
 
     fn selectable(&self, object: &Value, field: &str) -> Option<String> {

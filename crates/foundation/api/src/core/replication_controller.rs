@@ -72,6 +72,10 @@ impl Rules for ReplicationController {
         errors
     }
 
+    fn selectable(&self, object: &Value, field: &str) -> Option<String> {
+        (field == "status.replicas").then(|| tree::number(object, field).to_string())
+    }
+
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {
         let template = &object["spec"]["template"]["spec"];
         match column {
