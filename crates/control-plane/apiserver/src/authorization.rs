@@ -17,6 +17,8 @@ use crate::attributes::{Attributes, Authorizer, Decision, RuleSummary, User};
 use crate::objects::Objects;
 
 pub(crate) use escalation::Escalation;
+pub(crate) use node::node_of;
+pub(crate) use references::{references_config_maps, references_secrets};
 
 /// The modes that `--authorization-mode` may name.
 const MODES: [&str; 4] = ["AlwaysAllow", "AlwaysDeny", "Node", "RBAC"];

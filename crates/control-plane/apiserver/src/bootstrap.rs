@@ -53,7 +53,7 @@ pub(crate) async fn run(state: &Arc<State>) {
         let (_, group, resource) = RESOURCES.iter().find(|(known, ..)| *known == kind)?;
         let registry = state.resources.builtin(group, resource);
         let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
-        Some(async move { ensure_object(&registry, namespace, object.clone()).await })
+        Some(async move { ensure_object(registry, namespace, object.clone()).await })
     });
     join_all(creations).await;
 }

@@ -10,6 +10,7 @@ pub mod objects;
 pub mod registry;
 pub mod server;
 
+mod admission;
 mod allocation;
 mod authentication;
 mod authorization;

@@ -12,7 +12,7 @@ use crate::objects::Objects;
 use crate::registry::Resources;
 use crate::server::State;
 use crate::service_account::Tokens;
-use crate::{authentication, authorization, bootstrap as objects_of_every_cluster};
+use crate::{admission, authentication, authorization, bootstrap as objects_of_every_cluster};
 
 /// The parts, in the order in which they are asked.
 #[derive(Debug)]
@@ -32,7 +32,12 @@ pub(crate) fn build(
     let tokens = Arc::new(Tokens::new(config)?);
     let authorization = authorization::build(&config.authorization_modes, &objects)?;
     let authorizers = authorization.authorizers;
-    let mut admission: Vec<Arc<dyn Admission>> = Vec::new();
+    let mut admission = admission::build(&admission::Parts {
+        config,
+        objects: &objects,
+        authorizers: &authorizers,
+        clock,
+    })?;
     if let Some(rbac) = authorization.rbac {
         admission.push(Arc::new(Escalation {
             rbac,

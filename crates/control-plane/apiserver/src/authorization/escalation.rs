@@ -88,10 +88,7 @@ impl Escalation {
             Some("Role") => (namespace, "roles"),
             _ => ("", "clusterroles"),
         };
-        let rules = self
-            .rbac
-            .role(place, &name)
-            .map(|rules| rules.as_ref().clone());
+        let rules = self.rbac.role(place, &name).map(|rules| rules.to_vec());
         (rules.unwrap_or_default(), resource.to_owned(), name)
     }
 

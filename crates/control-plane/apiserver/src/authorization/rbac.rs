@@ -36,7 +36,7 @@ struct Binding {
 
 #[derive(Debug, Default)]
 struct Tables {
-    roles: BTreeMap<Key, Arc<Vec<Rule>>>,
+    roles: BTreeMap<Key, Arc<[Rule]>>,
     bindings: BTreeMap<Key, Arc<Binding>>,
     by_subject: BTreeMap<Subject, BTreeSet<Key>>,
 }
@@ -115,7 +115,7 @@ impl Rbac {
     }
 
     /// The rules of a role, if there is one.
-    pub(crate) fn role(&self, namespace: &str, name: &str) -> Option<Arc<Vec<Rule>>> {
+    pub(crate) fn role(&self, namespace: &str, name: &str) -> Option<Arc<[Rule]>> {
         let tables = self.tables.read().expect("no holder of this lock panics");
         tables
             .roles
@@ -203,7 +203,7 @@ impl Tables {
     fn role(&mut self, change: Change<'_>) {
         match change {
             Change::Applied { new, .. } => {
-                self.roles.insert(key(new), Arc::new(Rule::of_role(new)));
+                self.roles.insert(key(new), Rule::of_role(new).into());
             }
             Change::Deleted(last) => {
                 self.roles.remove(&key(last));

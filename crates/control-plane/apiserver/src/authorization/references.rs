@@ -13,6 +13,16 @@ pub(super) struct References {
     pub(super) service_account: String,
 }
 
+/// Whether a pod names any secret.
+pub(crate) fn references_secrets(pod: &Value) -> bool {
+    !References::of_pod(pod).secrets.is_empty()
+}
+
+/// Whether a pod names any config map.
+pub(crate) fn references_config_maps(pod: &Value) -> bool {
+    !References::of_pod(pod).config_maps.is_empty()
+}
+
 impl References {
     /// Of a pod.
     pub(super) fn of_pod(pod: &Value) -> Self {

@@ -56,7 +56,7 @@ impl Rule {
         }
         has(&self.groups, &attributes.group)
             && self.allows_resource(&attributes.resource, &attributes.subresource)
-            && (self.names.is_empty() || self.names.iter().any(|name| *name == attributes.name))
+            && (self.names.is_empty() || self.names.contains(&attributes.name))
     }
 
     fn allows_resource(&self, resource: &str, subresource: &str) -> bool {

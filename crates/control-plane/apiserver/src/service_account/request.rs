@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 use styr_meta::{FieldError, Status};
 
 use super::Tokens;
+use crate::attributes::Operation;
 use crate::body::Response;
 use crate::handlers::Scope;
 use crate::inbound::Inbound;
 use crate::negotiation::Offer;
+use crate::registry::call::Subject;
 use crate::registry::read::At;
 use crate::{response, shapes, status};
 
@@ -34,6 +36,7 @@ pub(crate) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
     let tokens = Arc::clone(&inbound.state.tokens);
     let name = inbound.info.name.clone();
     let namespace = inbound.info.namespace.clone();
+    admit(&inbound, &scope, &mut request).await?;
     let account = scope
         .registry
         .get(&namespace, &name, At::Latest)
@@ -60,6 +63,19 @@ pub(crate) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
         form,
         StatusCode::CREATED,
     ))
+}
+
+/// Admission decides as well: a node gets tokens only for its own pods.
+async fn admit(inbound: &Inbound, scope: &Scope, request: &mut Value) -> Result<(), Status> {
+    let subject = Subject {
+        operation: Operation::Create,
+        kind: &scope.kind,
+        subresource: "token",
+        name: &inbound.info.name,
+    };
+    let mut call = inbound.call(Vec::new())?;
+    call.admit(&subject, Some(request), None).await?;
+    call.validate(&subject, Some(request), None).await
 }
 
 /// What a token is bound to besides its account.

@@ -1,7 +1,7 @@
 use super::*;
 
-fn rule(value: Value) -> Rule {
-    Rule::read(&value)
+fn rule(value: &Value) -> Rule {
+    Rule::read(value)
 }
 
 fn request(verb: &str, group: &str, resource: &str) -> Attributes {
@@ -18,11 +18,11 @@ fn request(verb: &str, group: &str, resource: &str) -> Attributes {
 
 #[test]
 fn a_rule_for_a_resource_is_none_for_its_parts() {
-    let pods = rule(json!({"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}));
+    let pods = rule(&json!({"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}));
     assert!(pods.allows(&request("get", "", "pods")));
     assert!(!pods.allows(&request("get", "", "pods/log")));
     assert!(!pods.allows(&request("list", "", "pods")));
-    let scale = rule(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*/scale"]}));
+    let scale = rule(&json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*/scale"]}));
     assert!(scale.allows(&request("update", "apps", "deployments/scale")));
     assert!(!scale.allows(&request("update", "apps", "deployments")));
 }
@@ -31,14 +31,14 @@ fn a_rule_for_a_resource_is_none_for_its_parts() {
 fn names_bind_a_rule() {
     let one = json!({"verbs": ["get"], "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["a"]});
     let mut wanted = request("get", "", "secrets");
-    assert!(!rule(one.clone()).allows(&wanted));
+    assert!(!rule(&one).allows(&wanted));
     wanted.name = "a".into();
-    assert!(rule(one).allows(&wanted));
+    assert!(rule(&one).allows(&wanted));
 }
 
 #[test]
 fn paths_may_end_in_a_star() {
-    let rule = rule(json!({"verbs": ["get"], "nonResourceURLs": ["/healthz", "/api/*"]}));
+    let rule = rule(&json!({"verbs": ["get"], "nonResourceURLs": ["/healthz", "/api/*"]}));
     let path = |path: &str| Attributes {
         verb: "get".into(),
         path: path.into(),
@@ -51,8 +51,8 @@ fn paths_may_end_in_a_star() {
 
 #[test]
 fn a_wide_rule_covers_a_narrow_one_and_not_the_other_way_round() {
-    let wide = rule(json!({"verbs": ["*"], "apiGroups": [""], "resources": ["pods", "pods/*"]}));
-    let narrow = rule(json!({"verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods"]}));
+    let wide = rule(&json!({"verbs": ["*"], "apiGroups": [""], "resources": ["pods", "pods/*"]}));
+    let narrow = rule(&json!({"verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods"]}));
     assert!(narrow.split().iter().all(|part| wide.covers(part)));
     assert!(!wide.split().iter().all(|part| narrow.covers(part)));
 }
