@@ -1,0 +1,85 @@
+//! From the command line to a running scheduler.
+
+mod tls;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use styr_base::{SharedClock, Shutdown, SystemClock, Tasks};
+use styr_client::{Client, leader_election};
+use styr_component::health::Checks;
+use styr_component::metrics::Registry;
+use styr_component::operations;
+use styr_component::serve::{Listener, bind, serve};
+
+use crate::config::{Config, Serving};
+use crate::scheduler;
+
+/// Scrapers and probes; more connections than that are not for health.
+const CONNECTIONS_MAX: usize = 64;
+
+/// What a scheduler is given.
+#[derive(Debug, Clone)]
+pub struct Deps {
+    /// Its connection.
+    pub client: Client,
+    /// Its time.
+    pub clock: SharedClock,
+    /// Its end.
+    pub shutdown: Shutdown,
+    /// What it counts.
+    pub registry: Registry,
+    /// Whether it is well.
+    pub checks: Checks,
+}
+
+/// Runs as a process: `args` is the command line without the program's name.
+pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()> {
+    let config = Config::parse(args)?;
+    let path = config.kubeconfig.as_ref();
+    let path = path.context("--kubeconfig is required: it names the API server")?;
+    let deps = Deps {
+        client: Client::from_kubeconfig(path).await?,
+        clock: SystemClock::shared(),
+        shutdown,
+        registry: Registry::new(),
+        checks: Checks::new(),
+    };
+    run(config, deps).await
+}
+
+/// Runs until `deps.shutdown` is requested or the lead is lost.
+pub async fn run(config: Config, deps: Deps) -> anyhow::Result<()> {
+    let serving = Tasks::new();
+    if config.serving.port != 0 {
+        start_serving(&config.serving, &deps, &serving).await?;
+    }
+    let names = config.names.clone();
+    let work = |shutdown: Shutdown| {
+        let deps = deps.clone();
+        async move {
+            let time = (Arc::clone(&deps.clock), shutdown);
+            scheduler::run(deps.client, time, &names, &deps.registry).await;
+            Ok(())
+        }
+    };
+    match &config.election {
+        None => work(deps.shutdown.child()).await,
+        Some(election) => {
+            let parts = (&deps.client, &deps.clock);
+            leader_election::lead(parts, election, &deps.shutdown, work).await
+        }
+    }
+}
+
+async fn start_serving(serving: &Serving, deps: &Deps, tasks: &Tasks) -> anyhow::Result<()> {
+    let socket = bind((serving.address, serving.port).into()).await?;
+    let listener = Listener {
+        socket,
+        tls: Some(tls::server(serving)?),
+        connections_max: CONNECTIONS_MAX,
+    };
+    let service = operations::service(deps.checks.clone(), deps.registry.clone());
+    tasks.spawn_infallible(serve(listener, service, deps.shutdown.clone()));
+    Ok(())
+}

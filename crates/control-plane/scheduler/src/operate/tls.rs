@@ -1,0 +1,46 @@
+//! The certificate of the health and metrics server.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::config::Serving;
+
+/// TLS with the configured certificate, or with one made up for this run.
+pub(super) fn server(serving: &Serving) -> anyhow::Result<Arc<ServerConfig>> {
+    let (chain, key) = match &serving.certificate {
+        Some((certificate, key)) => read(certificate, key)?,
+        None => make_up()?,
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .context("could not choose TLS versions")?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .context("could not use the serving certificate")?;
+    Ok(Arc::new(config))
+}
+
+type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn read(certificate: &Path, key: &Path) -> anyhow::Result<Pair> {
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("could not read certificate {}", certificate.display()))?;
+    let key = PrivateKeyDer::from_pem_file(key)
+        .with_context(|| format!("could not read key {}", key.display()))?;
+    Ok((chain, key))
+}
+
+fn make_up() -> anyhow::Result<Pair> {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).context("could not make a certificate")?;
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())
+        .map_err(|error| anyhow::anyhow!("could not read the key just made: {error}"))?;
+    Ok((vec![made.cert.der().clone()], key))
+}

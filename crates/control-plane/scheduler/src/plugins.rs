@@ -1,0 +1,33 @@
+//! The rules of placement, one file each, and the order in which they are asked.
+
+mod inter_pod_affinity;
+mod node_affinity;
+mod node_name;
+mod node_ports;
+mod node_unschedulable;
+mod resources_balanced;
+mod resources_fit;
+mod scheduling_gates;
+mod taint_toleration;
+mod topology_spread;
+mod unsupported;
+
+use crate::framework::Plugin;
+
+/// Upstream's default profile, as far as it is there; each later one is asked only of what the
+/// earlier ones let pass.
+pub(crate) fn default() -> Vec<Box<dyn Plugin>> {
+    vec![
+        Box::new(scheduling_gates::SchedulingGates),
+        Box::new(node_unschedulable::NodeUnschedulable),
+        Box::new(node_name::NodeName),
+        Box::new(taint_toleration::TaintToleration),
+        Box::new(node_affinity::NodeAffinity),
+        Box::new(node_ports::NodePorts),
+        Box::new(resources_fit::NodeResourcesFit),
+        Box::new(topology_spread::PodTopologySpread),
+        Box::new(inter_pod_affinity::InterPodAffinity),
+        Box::new(resources_balanced::NodeResourcesBalancedAllocation),
+        Box::new(unsupported::Unsupported),
+    ]
+}

@@ -1,0 +1,263 @@
+//! The task that owns the queue and the snapshot: takes in changes, runs cycles, starts bindings.
+
+mod changes;
+mod metrics;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{EventSource, Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::storage::v1::StorageClass;
+use styr_base::{SharedClock, Shutdown, Tasks};
+use styr_client::events::Recorder;
+use styr_client::{Cache, Caches, Client, Scope, Subscription};
+use styr_component::metrics::Registry;
+use tokio::sync::mpsc;
+
+use crate::binding::{Binder, Bound};
+use crate::cycle::{self, Diagnosis};
+use crate::framework::Plugin;
+use crate::plugins;
+use crate::pod::PodInfo;
+use crate::queue::Queue;
+use crate::report::{self, Verdict};
+use crate::snapshot::Snapshot;
+use metrics::Metrics;
+use writer::Writer;
+
+/// Pods between their choice and their binding; those waiting for volumes are among them.
+const IN_FLIGHT_MAX: usize = 1000;
+/// Pods that run no more take no room.
+const ACTIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
+
+/// All that is scheduled with.
+pub(crate) struct Scheduler {
+    clock: SharedClock,
+    shutdown: Shutdown,
+    pods: Cache<Pod>,
+    snapshot: Snapshot,
+    queue: Queue,
+    plugins: Arc<Vec<Box<dyn Plugin>>>,
+    /// By the name that pods ask for it with.
+    recorders: BTreeMap<String, Recorder>,
+    binder: Binder,
+    in_flight: usize,
+    /// Chooses among equally good nodes.
+    turn: usize,
+    writer: Writer,
+    metrics: Metrics,
+    tasks: Tasks,
+}
+
+/// What changes outside.
+struct Sources {
+    pods: Subscription<Pod>,
+    nodes: Subscription<Node>,
+    claims: Subscription<PersistentVolumeClaim>,
+    volumes: Subscription<PersistentVolume>,
+    classes: Subscription<StorageClass>,
+    bound: mpsc::Receiver<Bound>,
+    /// Subscriptions that have not told all there is.
+    filling: usize,
+}
+
+/// Runs until `shutdown` is requested.
+pub(crate) async fn run(
+    client: Client,
+    (clock, shutdown): (SharedClock, Shutdown),
+    names: &[String],
+    registry: &Registry,
+) {
+    let caches = Caches::new(client.clone(), Arc::clone(&clock), shutdown.clone());
+    let pods = caches.cache::<Pod>(Scope::all().fields(ACTIVE));
+    let claims = caches.cache::<PersistentVolumeClaim>(Scope::all());
+    let volumes = caches.cache::<PersistentVolume>(Scope::all());
+    let classes = caches.cache::<StorageClass>(Scope::all());
+    let (bound_sender, bound) = mpsc::channel(IN_FLIGHT_MAX);
+    let sources = Sources {
+        pods: pods.subscribe(),
+        nodes: caches.cache::<Node>(Scope::all()).subscribe(),
+        claims: claims.subscribe(),
+        volumes: volumes.subscribe(),
+        classes: classes.subscribe(),
+        bound,
+        filling: 5,
+    };
+    let plugins = Arc::new(plugins::default());
+    let recorder = |name: &String| {
+        let source = EventSource {
+            component: Some(name.clone()),
+            host: None,
+        };
+        let (clock, shutdown) = (Arc::clone(&clock), shutdown.clone());
+        Recorder::new(client.clone(), clock, shutdown, source)
+    };
+    let recorders = names.iter().map(|name| (name.clone(), recorder(name)));
+    let tasks = Tasks::new();
+    let scheduler = Scheduler {
+        pods,
+        snapshot: Snapshot::default(),
+        queue: Queue::default(),
+        plugins: Arc::clone(&plugins),
+        recorders: recorders.collect(),
+        binder: Binder::new(client.clone(), plugins, bound_sender),
+        in_flight: 0,
+        turn: 0,
+        writer: Writer::start(client, Arc::clone(&clock), &tasks),
+        metrics: Metrics::new(registry),
+        tasks,
+        clock,
+        shutdown,
+    };
+    scheduler.run(sources).await;
+}
+
+impl Scheduler {
+    async fn run(mut self, mut sources: Sources) {
+        let shutdown = self.shutdown.clone();
+        loop {
+            let now = self.clock.monotonic();
+            self.queue.advance(now);
+            let may_work =
+                sources.filling == 0 && self.queue.has_ready() && self.in_flight < IN_FLIGHT_MAX;
+            if !may_work {
+                self.metrics.pending(self.queue.counts());
+            }
+            let due = self.queue.next_due();
+            let timer = async {
+                match due {
+                    Some(due) => self.clock.sleep(due.saturating_sub(now)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            // In this order: what is known is taken in before anything is decided.
+            tokio::select! {
+                biased;
+                () = shutdown.requested() => return,
+                Some(change) = sources.nodes.next() => self.node_changed(change, &mut sources.filling),
+                Some(change) = sources.pods.next() => self.pod_changed(change, &mut sources.filling),
+                Some(change) = sources.claims.next() => self.claim_changed(&change, &mut sources.filling),
+                Some(change) = sources.volumes.next() => self.volume_changed(&change, &mut sources.filling),
+                Some(change) = sources.classes.next() => self.class_changed(&change, &mut sources.filling),
+                Some(bound) = sources.bound.recv() => self.binding_ended(bound),
+                () = tokio::task::yield_now(), if may_work => self.schedule_next(),
+                () = timer => {}
+            }
+        }
+    }
+
+    fn schedule_next(&mut self) {
+        let Some(info) = self.queue.take() else {
+            return;
+        };
+        let started = self.clock.monotonic();
+        self.turn = self.turn.wrapping_add(1);
+        let chosen = cycle::choose(&self.plugins, &info, &self.snapshot, self.turn);
+        let chosen = chosen.and_then(|node| self.reserve(&info, node));
+        let result = match &chosen {
+            Ok(_) => "scheduled",
+            Err(_) => "unschedulable",
+        };
+        match chosen {
+            Ok(node) => self.start_binding(info, node),
+            Err(diagnosis) => self.reject(&info, diagnosis),
+        }
+        let took = self.clock.monotonic() - started;
+        self.metrics.attempted(result, took);
+    }
+
+    fn reserve(&self, info: &PodInfo, node: String) -> Result<String, Diagnosis> {
+        let Some(chosen) = self.snapshot.node(&node) else {
+            return Err(Diagnosis::default());
+        };
+        for plugin in self.plugins.iter() {
+            if let Err(rejection) = plugin.reserve(info, chosen) {
+                self.unreserve(info);
+                let reasons = rejection.reasons.into_iter().map(|reason| (reason, 1));
+                return Err(Diagnosis {
+                    nodes: self.snapshot.nodes().count(),
+                    reasons: reasons.collect(),
+                    plugins: [plugin.name()].into(),
+                    ..Diagnosis::default()
+                });
+            }
+        }
+        Ok(node)
+    }
+
+    fn unreserve(&self, info: &PodInfo) {
+        for plugin in self.plugins.iter() {
+            plugin.unreserve(info);
+        }
+    }
+
+    fn start_binding(&mut self, info: Arc<PodInfo>, node: String) {
+        self.place(&info, &node);
+        self.in_flight += 1;
+        let binding = self.binder.clone().run(info, node);
+        self.tasks.spawn_infallible(binding);
+    }
+
+    fn binding_ended(&mut self, bound: Bound) {
+        let Bound {
+            info,
+            node,
+            outcome,
+        } = bound;
+        self.in_flight -= 1;
+        self.unreserve(&info);
+        let error = match outcome {
+            Ok(()) => {
+                self.queue.remove(&info.uid);
+                if let Some(recorder) = self.recorders.get(info.scheduler()) {
+                    let text = format!("Successfully assigned {} to {node}", info.key);
+                    recorder.normal(&*info.pod, "Scheduled", text);
+                }
+                return;
+            }
+            Err(error) => format!("{error:#}"),
+        };
+        let current = self.pods.get_key(&info.key);
+        let current = current.map(PodInfo::new);
+        if current.is_some_and(|now| now.uid == info.uid && now.node().is_some()) {
+            // It was bound after all; only the answer was lost.
+            self.queue.remove(&info.uid);
+            return;
+        }
+        tracing::warn!(pod = %info.key, %node, %error, "could not bind");
+        self.metrics.attempted("error", Duration::ZERO);
+        self.gone(&info.uid);
+        self.queue.fail(&info.uid, self.clock.monotonic());
+        self.tell(&info, "SchedulerError", error);
+    }
+
+    fn reject(&mut self, info: &Arc<PodInfo>, diagnosis: Diagnosis) {
+        let outcome = "No preemption victims found for incoming pod";
+        let lower = diagnosis.resolvable.iter().any(|name| {
+            let node = self.snapshot.node(name);
+            let mut pods = node.into_iter().flat_map(|node| node.pods.values());
+            pods.any(|pod| pod.priority < info.priority)
+        });
+        let outcome = if lower {
+            "Preemption is not implemented"
+        } else {
+            outcome
+        };
+        let after = report::preemption(&diagnosis, outcome);
+        let message = report::text(&diagnosis, &after);
+        let now = self.clock.monotonic();
+        self.queue.reject(&info.uid, diagnosis.plugins, now);
+        self.tell(info, "Unschedulable", message);
+    }
+
+    /// Tells by an event and by the pod's condition.
+    fn tell(&self, info: &Arc<PodInfo>, reason: &'static str, message: String) {
+        if let Some(recorder) = self.recorders.get(info.scheduler()) {
+            recorder.warning(&*info.pod, "FailedScheduling", message.clone());
+        }
+        self.writer
+            .write(Arc::clone(info), Verdict { reason, message });
+    }
+}
