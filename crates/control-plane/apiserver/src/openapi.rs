@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ETAG, IF_NONE_MATCH};
+use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use styr_meta::Status;
+use styr_schema::openapi::gnostic;
 
 use crate::body::{Body, Response};
 use crate::inbound::Inbound;
@@ -19,12 +20,15 @@ use crate::{chain, gzip, response, status};
 #[derive(Debug, Default)]
 pub struct OpenApi {
     v2: OnceLock<Document>,
+    /// The same as protobuf, for clients of before version 1.29.
+    v2_protobuf: OnceLock<Document>,
     v3: Mutex<BTreeMap<String, Arc<Document>>>,
 }
 
 #[derive(Debug)]
 struct Document {
-    json: Bytes,
+    bytes: Bytes,
+    media: &'static str,
     /// Of the document, in hex digits.
     hash: String,
 }
@@ -32,12 +36,17 @@ struct Document {
 impl Document {
     fn new(value: &Value) -> Self {
         let json = serde_json::to_vec(value).expect("plain texts");
-        let hash = Sha256::digest(&json)
+        Self::of(json, "application/json")
+    }
+
+    fn of(bytes: Vec<u8>, media: &'static str) -> Self {
+        let hash = Sha256::digest(&bytes)
             .iter()
             .map(|byte| format!("{byte:02X}"))
             .collect();
         Self {
-            json: json.into(),
+            bytes: bytes.into(),
+            media,
             hash,
         }
     }
@@ -47,7 +56,9 @@ impl Document {
         let mut answer = if inbound.headers.get(IF_NONE_MATCH) == Some(&etag) {
             response::with_body(StatusCode::NOT_MODIFIED, Body::empty())
         } else {
-            let answer = response::json_bytes(StatusCode::OK, self.json.clone());
+            let mut answer = response::json_bytes(StatusCode::OK, self.bytes.clone());
+            let media = HeaderValue::from_static(self.media);
+            answer.headers_mut().insert(CONTENT_TYPE, media);
             gzip::compress_large(answer, &inbound.headers)
         };
         answer.headers_mut().insert(ETAG, etag);
@@ -77,8 +88,14 @@ impl OpenApi {
         }
     }
 
-    /// Only JSON: the protobuf form is refused, and clients then ask for JSON.
     fn v2(&self, inbound: &Inbound) -> Result<Response, Status> {
+        if accepts(inbound, |media| media.starts_with(GNOSTIC)) {
+            let document = self.v2_protobuf.get_or_init(|| {
+                let bytes = gnostic::document(&styr_api::openapi::v2());
+                Document::of(bytes, gnostic::MEDIA_TYPE)
+            });
+            return Ok(document.answer(inbound));
+        }
         if !accepts_json(inbound) {
             return Err(status::not_acceptable(NotAcceptable {
                 known: &["application/json"],
@@ -125,15 +142,18 @@ impl OpenApi {
     }
 }
 
+/// The media type of the protobuf form, in both of its spellings.
+const GNOSTIC: &str = "application/com.github.proto-openapi.spec.v2";
+
 fn accepts_json(inbound: &Inbound) -> bool {
-    let accepted = inbound
-        .headers
-        .get(ACCEPT)
-        .and_then(|it| it.to_str().ok())
-        .unwrap_or("");
-    accepted.is_empty()
-        || accepted.split(',').any(|clause| {
-            let media = clause.split(';').next().unwrap_or("").trim();
-            matches!(media, "application/json" | "*/*" | "application/*")
-        })
+    let json = ["application/json", "*/*", "application/*"];
+    !inbound.headers.contains_key(ACCEPT) || accepts(inbound, |media| json.contains(&media))
+}
+
+fn accepts(inbound: &Inbound, wanted: impl Fn(&str) -> bool) -> bool {
+    let accepted = inbound.headers.get(ACCEPT).and_then(|it| it.to_str().ok());
+    accepted
+        .unwrap_or("")
+        .split(',')
+        .any(|clause| wanted(clause.split(';').next().unwrap_or("").trim()))
 }
