@@ -70,6 +70,11 @@ pub trait Rules: Send + Sync {
 
     fn prepare_update(&self, _object: &mut Value, _old: &Value, _cx: &Context) {}
 
+    /// Whether an update makes a new generation; nothing means the table decides.
+    fn is_new_generation(&self, _object: &Value, _old: &Value) -> Option<bool> {
+        None
+    }
+
     fn prepare_status_update(&self, _object: &mut Value, _old: &Value, _cx: &Context) {}
 
     fn validate(&self, _object: &Value, _cx: &Context) -> Vec<FieldError> {

@@ -17,14 +17,16 @@ pub(crate) struct TableRules {
 
 impl TableRules {
     fn set_generation(&self, new: &mut Value, old: &Value) {
-        if !self.generation.counts {
+        if !self.generation.counts && self.generation.bumped_by.is_empty() {
             return;
         }
-        let changed = self
-            .generation
-            .bumped_by
-            .iter()
-            .any(|path| !tree::same(tree::at(new, path), tree::at(old, path)));
+        let by_path = || {
+            self.generation
+                .bumped_by
+                .iter()
+                .any(|path| !tree::same(tree::at(new, path), tree::at(old, path)))
+        };
+        let changed = self.own.is_new_generation(new, old).unwrap_or_else(by_path);
         let generation = object::generation(old) + i64::from(changed);
         if generation > 0 {
             object::set_generation(new, generation);

@@ -28,20 +28,11 @@ impl Rules for EndpointSlice {
     }
 
     /// The generation counts every change of what the slice says.
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) {
-        styr_meta::object::set_generation(object, 1);
-    }
-
-    fn prepare_update(&self, object: &mut Value, old: &Value, _cx: &Context) {
-        let same = ["addressType", "endpoints", "ports"]
+    fn is_new_generation(&self, object: &Value, old: &Value) -> Option<bool> {
+        let same = ["addressType", "endpoints", "ports", "metadata.labels"]
             .iter()
-            .all(|field| tree::same(tree::at(object, field), tree::at(old, field)));
-        let labels = tree::same(
-            tree::at(object, "metadata.labels"),
-            tree::at(old, "metadata.labels"),
-        );
-        let generation = styr_meta::object::generation(old) + i64::from(!(same && labels));
-        styr_meta::object::set_generation(object, generation);
+            .all(|path| tree::same(tree::at(object, path), tree::at(old, path)));
+        Some(!same)
     }
 
     fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {

@@ -19,10 +19,6 @@ const SYSTEM: [(&str, i64); 2] = [
 const POLICIES: [&str; 2] = ["Never", "PreemptLowerPriority"];
 
 impl Rules for PriorityClass {
-    fn prepare_create(&self, object: &mut Value, _cx: &Context) {
-        object::set_generation(object, 1);
-    }
-
     fn validate(&self, object: &Value, _cx: &Context) -> Vec<FieldError> {
         let mut errors = Vec::new();
         let (name, value) = (object::name(object), tree::number(object, "value"));

@@ -59,3 +59,13 @@ fn a_pod_says_how_its_containers_are_merged() {
     let patch = &document["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"]["patch"];
     assert_eq!(patch["x-kubernetes-group-version-kind"]["kind"], "Pod");
 }
+
+#[test]
+fn the_protobuf_form_names_every_definition() {
+    let document = openapi::v2();
+    let bytes = styr_schema::openapi::gnostic::document(&document);
+    let text = String::from_utf8_lossy(&bytes);
+    for (name, _) in document["definitions"].as_object().unwrap() {
+        assert!(text.contains(name.as_str()), "{name}");
+    }
+}

@@ -169,3 +169,17 @@ fn a_row_of_a_pod_says_what_holds_it_up() {
         ]
     );
 }
+
+#[test]
+fn a_slice_counts_every_change_of_what_it_says() {
+    let slices = kind("discovery.k8s.io", "endpointslices");
+    let old = created(
+        slices,
+        json!({"addressType": "IPv4", "endpoints": [], "ports": []}),
+    );
+    assert_eq!(old["metadata"]["generation"], 1);
+    let mut new = old.clone();
+    new["endpoints"] = json!([{"addresses": ["10.0.0.1"]}]);
+    slices.rules.prepare_update(&mut new, &old, &context());
+    assert_eq!(new["metadata"]["generation"], 2);
+}
