@@ -12,6 +12,7 @@ mod finalize;
 mod identity_reviews;
 mod log;
 mod node_proxy;
+mod pod_conditions;
 mod pod_proxy;
 mod resize;
 mod scale;

@@ -51,7 +51,11 @@ impl EtcdClient {
     }
 
     async fn txn(&self, txn: pb::TxnRequest) -> Result<pb::TxnResponse, StoreError> {
-        let answer = self.keys().txn(txn).await.map_err(|status| refused(&status))?;
+        let answer = self
+            .keys()
+            .txn(txn)
+            .await
+            .map_err(|status| refused(&status))?;
         Ok(answer.into_inner())
     }
 
@@ -62,7 +66,10 @@ impl EtcdClient {
         expected: Revision,
         write: Request,
     ) -> Result<Revision, StoreError> {
-        let look = pb::RangeRequest { key: key.clone(), ..Default::default() };
+        let look = pb::RangeRequest {
+            key: key.clone(),
+            ..Default::default()
+        };
         let answer = self
             .txn(pb::TxnRequest {
                 compare: vec![is_at(key, expected)],
@@ -73,25 +80,49 @@ impl EtcdClient {
         if answer.succeeded {
             return Ok(revision(answer.header.as_ref()));
         }
-        let found = answer.responses.into_iter().next().and_then(|it| it.response);
+        let found = answer
+            .responses
+            .into_iter()
+            .next()
+            .and_then(|it| it.response);
         let current = match found {
             Some(Response::ResponseRange(range)) => range.kvs.into_iter().next(),
             _ => None,
         };
-        Err(StoreError::Conflict { current: current.map(key_value) })
+        Err(StoreError::Conflict {
+            current: current.map(key_value),
+        })
     }
 
     /// A write of new keys.
-    async fn put_new(&self, entries: Vec<(Bytes, Bytes)>, lease: i64) -> Result<Revision, StoreError> {
-        let compare = entries.iter().map(|(key, _)| is_at(key.clone(), 0)).collect();
+    async fn put_new(
+        &self,
+        entries: Vec<(Bytes, Bytes)>,
+        lease: i64,
+    ) -> Result<Revision, StoreError> {
+        let compare = entries
+            .iter()
+            .map(|(key, _)| is_at(key.clone(), 0))
+            .collect();
         let success = entries
             .into_iter()
             .map(|(key, value)| {
-                let put = pb::PutRequest { key, value, lease, ..Default::default() };
+                let put = pb::PutRequest {
+                    key,
+                    value,
+                    lease,
+                    ..Default::default()
+                };
                 operation(Request::RequestPut(put))
             })
             .collect();
-        let answer = self.txn(pb::TxnRequest { compare, success, failure: Vec::new() }).await?;
+        let answer = self
+            .txn(pb::TxnRequest {
+                compare,
+                success,
+                failure: Vec::new(),
+            })
+            .await?;
         if answer.succeeded {
             Ok(revision(answer.header.as_ref()))
         } else {
@@ -100,7 +131,11 @@ impl EtcdClient {
     }
 
     async fn look(&self, request: pb::RangeRequest) -> Result<pb::RangeResponse, StoreError> {
-        let answer = self.keys().range(request).await.map_err(|status| refused(&status))?;
+        let answer = self
+            .keys()
+            .range(request)
+            .await
+            .map_err(|status| refused(&status))?;
         Ok(answer.into_inner())
     }
 }
@@ -109,7 +144,12 @@ impl EtcdClient {
 impl Store for EtcdClient {
     async fn get(&self, key: &[u8]) -> Result<(Option<KeyValue>, Revision), StoreError> {
         let key = Bytes::copy_from_slice(key);
-        let answer = self.look(pb::RangeRequest { key, ..Default::default() }).await?;
+        let answer = self
+            .look(pb::RangeRequest {
+                key,
+                ..Default::default()
+            })
+            .await?;
         let now = revision(answer.header.as_ref());
         Ok((answer.kvs.into_iter().next().map(key_value), now))
     }
@@ -144,13 +184,22 @@ impl Store for EtcdClient {
         expected: Revision,
         lease: i64,
     ) -> Result<Revision, StoreError> {
-        let put = pb::PutRequest { key: key.clone(), value, lease, ..Default::default() };
+        let put = pb::PutRequest {
+            key: key.clone(),
+            value,
+            lease,
+            ..Default::default()
+        };
         self.swap(key, expected, Request::RequestPut(put)).await
     }
 
     async fn delete(&self, key: Bytes, expected: Revision) -> Result<Revision, StoreError> {
-        let delete = pb::DeleteRangeRequest { key: key.clone(), ..Default::default() };
-        self.swap(key, expected, Request::RequestDeleteRange(delete)).await
+        let delete = pb::DeleteRangeRequest {
+            key: key.clone(),
+            ..Default::default()
+        };
+        self.swap(key, expected, Request::RequestDeleteRange(delete))
+            .await
     }
 
     async fn create_batch(&self, entries: Vec<(Bytes, Bytes)>) -> Result<Revision, StoreError> {
@@ -167,21 +216,38 @@ impl Store for EtcdClient {
     }
 
     async fn grant_lease(&self, ttl_seconds: i64) -> Result<i64, StoreError> {
-        let request = pb::LeaseGrantRequest { ttl: ttl_seconds, id: 0 };
+        let request = pb::LeaseGrantRequest {
+            ttl: ttl_seconds,
+            id: 0,
+        };
         let mut leases = LeaseClient::new(self.channel.clone());
-        let answer = leases.lease_grant(request).await.map_err(|status| refused(&status))?;
+        let answer = leases
+            .lease_grant(request)
+            .await
+            .map_err(|status| refused(&status))?;
         Ok(answer.into_inner().id)
     }
 
     async fn compact(&self, at: Revision) -> Result<(), StoreError> {
-        let request = pb::CompactionRequest { revision: at, physical: false };
-        self.keys().compact(request).await.map(drop).map_err(|status| refused(&status))
+        let request = pb::CompactionRequest {
+            revision: at,
+            physical: false,
+        };
+        self.keys()
+            .compact(request)
+            .await
+            .map(drop)
+            .map_err(|status| refused(&status))
     }
 
     async fn current_revision(&self) -> Result<Revision, StoreError> {
         // A read of a key that nobody writes: its header is what counts.
         let key = Bytes::from_static(b"\0");
-        let request = pb::RangeRequest { key, count_only: true, ..Default::default() };
+        let request = pb::RangeRequest {
+            key,
+            count_only: true,
+            ..Default::default()
+        };
         Ok(revision(self.look(request).await?.header.as_ref()))
     }
 
@@ -211,7 +277,9 @@ fn is_at(key: Bytes, expected: Revision) -> pb::Compare {
 }
 
 fn operation(request: Request) -> pb::RequestOp {
-    pb::RequestOp { request: Some(request) }
+    pb::RequestOp {
+        request: Some(request),
+    }
 }
 
 fn revision(header: Option<&pb::ResponseHeader>) -> Revision {

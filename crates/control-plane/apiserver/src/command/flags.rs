@@ -73,17 +73,29 @@ pub(super) fn parse(args: Vec<String>) -> anyhow::Result<(Config, StoreAccess)> 
         cert_file: file("etcd-certfile"),
         key_file: file("etcd-keyfile"),
     };
-    anyhow::ensure!(!store.servers.is_empty(), "--etcd-servers must be specified");
+    anyhow::ensure!(
+        !store.servers.is_empty(),
+        "--etcd-servers must be specified"
+    );
     Ok((config(&flags)?, store))
 }
 
 fn config(flags: &Flags) -> anyhow::Result<Config> {
     let file = |name: &str| flags.optional(name).map(PathBuf::from);
-    let files = |name: &str| flags.repeated(name).into_iter().map(PathBuf::from).collect();
+    let files = |name: &str| {
+        flags
+            .repeated(name)
+            .into_iter()
+            .map(PathBuf::from)
+            .collect()
+    };
     let address = |name: &str| {
         let text = flags.optional(name);
-        text.map(|text| text.parse().with_context(|| format!("--{name} is no address: {text}")))
-            .transpose()
+        text.map(|text| {
+            text.parse()
+                .with_context(|| format!("--{name} is no address: {text}"))
+        })
+        .transpose()
     };
     let defaults = Config::default();
     let or = |given: Vec<String>, otherwise: Vec<String>| {
@@ -114,14 +126,7 @@ fn config(flags: &Flags) -> anyhow::Result<Config> {
         service_account_extend_token_expiration: flags
             .bool("service-account-extend-token-expiration"),
         api_audiences: flags.strings("api-audiences"),
-        requestheader: RequestHeader {
-            client_ca_file: file("requestheader-client-ca-file"),
-            allowed_names: flags.strings("requestheader-allowed-names"),
-            username_headers: flags.strings("requestheader-username-headers"),
-            uid_headers: flags.strings("requestheader-uid-headers"),
-            group_headers: flags.strings("requestheader-group-headers"),
-            extra_headers_prefix: flags.strings("requestheader-extra-headers-prefix"),
-        },
+        requestheader: request_header(flags),
         // Upstream's own default, which it does not print.
         authorization_modes: or(
             flags.strings("authorization-mode"),
@@ -130,8 +135,7 @@ fn config(flags: &Flags) -> anyhow::Result<Config> {
         enable_admission_plugins: flags.strings("enable-admission-plugins"),
         disable_admission_plugins: flags.strings("disable-admission-plugins"),
         default_not_ready_toleration_seconds: flags.int("default-not-ready-toleration-seconds"),
-        default_unreachable_toleration_seconds: flags
-            .int("default-unreachable-toleration-seconds"),
+        default_unreachable_toleration_seconds: flags.int("default-unreachable-toleration-seconds"),
         service_cluster_ip_ranges: or(
             flags.strings("service-cluster-ip-range"),
             defaults.service_cluster_ip_ranges,
@@ -139,12 +143,7 @@ fn config(flags: &Flags) -> anyhow::Result<Config> {
         service_node_port_range: port_range(&flags.string("service-node-port-range"))?,
         kubernetes_service_node_port: u16::try_from(flags.int("kubernetes-service-node-port"))
             .context("--kubernetes-service-node-port is no port")?,
-        kubelet: KubeletAccess {
-            client_certificate: file("kubelet-client-certificate"),
-            client_key: file("kubelet-client-key"),
-            certificate_authority: file("kubelet-certificate-authority"),
-            preferred_address_types: flags.strings("kubelet-preferred-address-types"),
-        },
+        kubelet: kubelet_access(flags),
         allow_privileged: flags.bool("allow-privileged"),
         event_ttl: flags.duration("event-ttl"),
         max_requests_inflight: count(flags, "max-requests-inflight")?,
@@ -157,15 +156,40 @@ fn config(flags: &Flags) -> anyhow::Result<Config> {
 /// As upstream, 0 means no limit; a semaphore has one.
 fn count(flags: &Flags, name: &str) -> anyhow::Result<usize> {
     const UNLIMITED: usize = 1 << 20;
-    let given = usize::try_from(flags.int(name)).with_context(|| format!("--{name} is negative"))?;
+    let given =
+        usize::try_from(flags.int(name)).with_context(|| format!("--{name} is negative"))?;
     Ok(if given == 0 { UNLIMITED } else { given })
 }
 
 fn port_range(text: &str) -> anyhow::Result<(u16, u16)> {
     let context = || format!("--service-node-port-range is no range of ports: {text}");
     let (first, last) = text.split_once('-').with_context(context)?;
-    let (first, last) =
-        (first.parse().with_context(context)?, last.parse().with_context(context)?);
+    let (first, last) = (
+        first.parse().with_context(context)?,
+        last.parse().with_context(context)?,
+    );
     anyhow::ensure!(first <= last, context());
     Ok((first, last))
+}
+
+fn request_header(flags: &Flags) -> RequestHeader {
+    let file = |name: &str| flags.optional(name).map(PathBuf::from);
+    RequestHeader {
+        client_ca_file: file("requestheader-client-ca-file"),
+        allowed_names: flags.strings("requestheader-allowed-names"),
+        username_headers: flags.strings("requestheader-username-headers"),
+        uid_headers: flags.strings("requestheader-uid-headers"),
+        group_headers: flags.strings("requestheader-group-headers"),
+        extra_headers_prefix: flags.strings("requestheader-extra-headers-prefix"),
+    }
+}
+
+fn kubelet_access(flags: &Flags) -> KubeletAccess {
+    let file = |name: &str| flags.optional(name).map(PathBuf::from);
+    KubeletAccess {
+        client_certificate: file("kubelet-client-certificate"),
+        client_key: file("kubelet-client-key"),
+        certificate_authority: file("kubelet-certificate-authority"),
+        preferred_address_types: flags.strings("kubelet-preferred-address-types"),
+    }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use rustls::ServerConfig;
-use styr_pki::tls::{self, ClientCertificates};
 use styr_pki::authority::self_signed;
+use styr_pki::tls::{self, ClientCertificates};
 use styr_pki::{KeyPair, Profile};
 
 use super::StoreAccess;
@@ -23,9 +23,10 @@ const KEY: &str = "apiserver.key";
 /// judges it: whoever shows a bad one gets an answer.
 pub(super) fn server_config(config: &Config, now: Timestamp) -> anyhow::Result<Arc<ServerConfig>> {
     let pair = match (&config.tls_cert_file, &config.tls_private_key_file) {
-        (Some(certificate), Some(key)) => {
-            KeyPair { certificate_pem: read(certificate)?, key_pem: read(key)? }
-        }
+        (Some(certificate), Some(key)) => KeyPair {
+            certificate_pem: read(certificate)?,
+            key_pem: read(key)?,
+        },
         (None, None) => own_pair(config, now)?,
         _ => anyhow::bail!("--tls-cert-file and --tls-private-key-file belong together"),
     };
@@ -34,11 +35,14 @@ pub(super) fn server_config(config: &Config, now: Timestamp) -> anyhow::Result<A
 
 /// TLS towards the store, if it is asked for.
 pub(super) fn store_client(access: &StoreAccess) -> anyhow::Result<Option<EtcdTls>> {
-    let Some(authority) = &access.ca_file else { return Ok(None) };
+    let Some(authority) = &access.ca_file else {
+        return Ok(None);
+    };
     let pair = match (&access.cert_file, &access.key_file) {
-        (Some(certificate), Some(key)) => {
-            Some(KeyPair { certificate_pem: read(certificate)?, key_pem: read(key)? })
-        }
+        (Some(certificate), Some(key)) => Some(KeyPair {
+            certificate_pem: read(certificate)?,
+            key_pem: read(key)?,
+        }),
         _ => None,
     };
     let mut tls = tls::client_config(&read(authority)?, pair.as_ref())?;
@@ -50,9 +54,17 @@ pub(super) fn store_client(access: &StoreAccess) -> anyhow::Result<Option<EtcdTl
 fn own_pair(config: &Config, now: Timestamp) -> anyhow::Result<KeyPair> {
     let (certificate, key) = (config.cert_dir.join(CERTIFICATE), config.cert_dir.join(KEY));
     if certificate.exists() && key.exists() {
-        return Ok(KeyPair { certificate_pem: read(&certificate)?, key_pem: read(&key)? });
+        return Ok(KeyPair {
+            certificate_pem: read(&certificate)?,
+            key_pem: read(&key)?,
+        });
     }
-    let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+    let names = [
+        "localhost",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+    ];
     let mut addresses = vec![config.bind_address];
     addresses.extend(config.advertise_address);
     let pair = self_signed(&Profile::server("kube-apiserver", &names, &addresses), now)?;
@@ -78,5 +90,6 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
         .mode(0o600)
         .open(path)
         .with_context(|| format!("could not write {}", path.display()))?;
-    file.write_all(text.as_bytes()).with_context(|| format!("could not write {}", path.display()))
+    file.write_all(text.as_bytes())
+        .with_context(|| format!("could not write {}", path.display()))
 }

@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use styr_meta::{FieldError, Status};
 
+use super::pod_conditions::{self, Holds};
 use crate::attributes::{Operation, User};
 use crate::body::Response;
 use crate::handlers::Scope;
@@ -20,6 +21,12 @@ static PART: Part = Part {
     name: "binding",
     prepare: |_, _, _| {},
     validate: |_, _, _| Vec::new(),
+};
+
+const SCHEDULED: Holds = Holds {
+    kind: "PodScheduled",
+    reason: "",
+    message: "",
 };
 
 const GVK: (&str, &str, &str) = ("", "v1", "Binding");
@@ -67,7 +74,8 @@ async fn bind(
     };
     let problems = problems(&binding);
     if !problems.is_empty() {
-        return Err(Status::invalid(("", "Binding"), &name, problems));
+        // Upstream does not classify this error.
+        return Err(status::plain(styr_meta::field::aggregate(&problems)));
     }
     let mut call = inbound.call(Vec::new())?;
     let subject = Subject {
@@ -157,27 +165,6 @@ fn assign(pod: &Value, binding: &Value, now: &str) -> Result<Value, String> {
             pod["metadata"][field][key] = value.clone();
         }
     }
-    set_scheduled(&mut pod, now);
+    pod_conditions::set(&mut pod, &SCHEDULED, now);
     Ok(pod)
-}
-
-fn set_scheduled(pod: &mut Value, now: &str) {
-    let mut condition = json!({
-        "type": "PodScheduled",
-        "status": "True",
-        "lastProbeTime": null,
-        "lastTransitionTime": now,
-    });
-    if let Some(generation) = pod["metadata"]["generation"].as_i64().filter(|it| *it > 0) {
-        condition["observedGeneration"] = generation.into();
-    }
-    let conditions = &mut pod["status"]["conditions"];
-    if !conditions.is_array() {
-        *conditions = Value::Array(Vec::new());
-    }
-    let list = conditions.as_array_mut().expect("just made one");
-    match list.iter_mut().find(|it| it["type"] == "PodScheduled") {
-        Some(old) => *old = condition,
-        None => list.push(condition),
-    }
 }

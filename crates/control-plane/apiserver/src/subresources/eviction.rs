@@ -3,6 +3,7 @@
 use serde_json::Value;
 use styr_meta::{Status, StatusCause, StatusDetails, labels};
 
+use super::pod_conditions::{self, Holds};
 use crate::attributes::User;
 use crate::body::Response;
 use crate::handlers::Scope;
@@ -12,6 +13,12 @@ use crate::registry::{Aspect, Call, DeleteOptions, Part, Preconditions, Target, 
 use crate::{shapes, status};
 
 const GVK: (&str, &str, &str) = ("policy", "v1", "Eviction");
+
+const EVICTED: Holds = Holds {
+    kind: "DisruptionTarget",
+    reason: "EvictionByEvictionAPI",
+    message: "Eviction API: evicting",
+};
 
 static PART: Part = Part {
     name: "eviction",
@@ -42,8 +49,34 @@ pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
         let uid = pod["metadata"]["uid"].as_str().map(str::to_owned);
         options.preconditions.uid = options.preconditions.uid.take().or(uid);
     }
+    if !call.dry_run {
+        mark(&inbound, &scope, &mut options).await?;
+    }
     scope.registry.delete(&mut call, &name, &options).await?;
     super::created(&inbound)
+}
+
+/// Says in the pod's status why it goes.
+async fn mark(inbound: &Inbound, scope: &Scope, options: &mut DeleteOptions) -> Result<(), Status> {
+    let user = User::loopback();
+    let mut write = Call::internal(&user, &inbound.info.namespace);
+    let target = Target {
+        name: &inbound.info.name,
+        aspect: Aspect::Part(&PART),
+        preconditions: options.preconditions.clone(),
+    };
+    let now = timestamp(inbound.state.clock.now());
+    let marked = scope.registry.update(&mut write, &target, |pod| {
+        let pod = pod.ok_or_else(|| status::not_found(&scope.kind, target.name))?;
+        let mut pod = pod.clone();
+        pod_conditions::set(&mut pod, &EVICTED, &now);
+        Ok(pod)
+    });
+    let marked = marked.await?;
+    if options.preconditions.resource_version.is_some() {
+        options.preconditions.resource_version = Some(marked.entry.revision().to_string());
+    }
+    Ok(())
 }
 
 /// A pod that does not run disturbs nobody by going.

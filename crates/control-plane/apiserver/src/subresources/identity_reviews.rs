@@ -55,7 +55,11 @@ pub(super) async fn token(mut inbound: Inbound, kind: Arc<Kind>) -> Result<Respo
             };
             json!({ "authenticated": true, "user": user_info(&user), "audiences": audiences })
         }
-        Ok(None) => json!({ "authenticated": false, "user": {} }),
+        Ok(None) => json!({
+            "authenticated": false,
+            "user": {},
+            "error": "invalid bearer token",
+        }),
         Err(error) => json!({ "authenticated": false, "user": {}, "error": error }),
     };
     Ok(response::document(

@@ -49,7 +49,10 @@ struct Server {
 }
 
 pub(super) fn channel(endpoints: &[String], tls: Option<EtcdTls>) -> Result<Channel, StoreError> {
-    let servers = endpoints.iter().map(|it| server(it)).collect::<Result<Vec<_>, _>>()?;
+    let servers = endpoints
+        .iter()
+        .map(|it| server(it))
+        .collect::<Result<Vec<_>, _>>()?;
     if servers.is_empty() {
         return Err(StoreError::Invalid("no etcd server was named".to_owned()));
     }
@@ -76,9 +79,16 @@ fn server(text: &str) -> Result<Server, StoreError> {
         Some(_) => return Err(wrong()),
         None => (false, text),
     };
-    let (host, port) = rest.trim_end_matches('/').rsplit_once(':').ok_or_else(wrong)?;
+    let (host, port) = rest
+        .trim_end_matches('/')
+        .rsplit_once(':')
+        .ok_or_else(wrong)?;
     let host = host.trim_matches(['[', ']']).to_owned();
-    Ok(Server { host, port: port.parse().map_err(|_| wrong())?, is_tls })
+    Ok(Server {
+        host,
+        port: port.parse().map_err(|_| wrong())?,
+        is_tls,
+    })
 }
 
 async fn first_that_answers(servers: &[Server], tls: Option<&EtcdTls>) -> io::Result<Connected> {
@@ -102,6 +112,8 @@ async fn connect(server: &Server, tls: Option<&EtcdTls>) -> io::Result<Connected
     let missing = || io::Error::other("a server over TLS needs an authority");
     let EtcdTls(config) = tls.ok_or_else(missing)?;
     let name = ServerName::try_from(server.host.clone()).map_err(io::Error::other)?;
-    let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await?;
+    let stream = TlsConnector::from(Arc::clone(config))
+        .connect(name, stream)
+        .await?;
     Ok(TokioIo::new(Box::new(stream)))
 }

@@ -39,14 +39,28 @@ pub(super) async fn open(
         ..Default::default()
     };
     let (requests, receiver) = mpsc::channel(1);
-    let request = pb::WatchRequest { request_union: Some(RequestUnion::CreateRequest(create)) };
-    requests.send(request).await.expect("the receiver is in this function");
+    let request = pb::WatchRequest {
+        request_union: Some(RequestUnion::CreateRequest(create)),
+    };
+    requests
+        .send(request)
+        .await
+        .expect("the receiver is in this function");
     let outgoing = stream::unfold(receiver, |mut receiver| async {
         receiver.recv().await.map(|request| (request, receiver))
     });
     let mut client = WatchClient::new(channel).max_decoding_message_size(MESSAGE_MAX);
-    let answers = client.watch(outgoing).await.map_err(|status| refused(&status))?.into_inner();
-    let watch = Watch { answers, _requests: requests, ready: VecDeque::new(), ended: false };
+    let answers = client
+        .watch(outgoing)
+        .await
+        .map_err(|status| refused(&status))?
+        .into_inner();
+    let watch = Watch {
+        answers,
+        _requests: requests,
+        ready: VecDeque::new(),
+        ended: false,
+    };
     Ok(Box::pin(stream::unfold(watch, |mut watch| async {
         watch.next().await.map(|item| (item, watch))
     })))
@@ -69,7 +83,8 @@ impl Watch {
 
     fn take(&mut self, answer: pb::WatchResponse) {
         if answer.compact_revision != 0 {
-            self.ready.push_back(WatchItem::Compacted(answer.compact_revision));
+            self.ready
+                .push_back(WatchItem::Compacted(answer.compact_revision));
             self.ended = true;
             return;
         }
@@ -87,7 +102,10 @@ impl Watch {
                 Some(WatchItem::Events { revision, events }) if *revision == at => {
                     events.push(event);
                 }
-                _ => self.ready.push_back(WatchItem::Events { revision: at, events: vec![event] }),
+                _ => self.ready.push_back(WatchItem::Events {
+                    revision: at,
+                    events: vec![event],
+                }),
             }
         }
     }
@@ -95,7 +113,15 @@ impl Watch {
 
 fn event(event: mvccpb::Event) -> Option<Event> {
     let is_delete = event.r#type == i32::from(mvccpb::event::EventType::Delete);
-    let kind = if is_delete { EventKind::Delete } else { EventKind::Put };
+    let kind = if is_delete {
+        EventKind::Delete
+    } else {
+        EventKind::Put
+    };
     let current = key_value(event.kv?);
-    Some(Event { kind, current, previous: event.prev_kv.map(key_value) })
+    Some(Event {
+        kind,
+        current,
+        previous: event.prev_kv.map(key_value),
+    })
 }
