@@ -1,12 +1,15 @@
 //! Makes sure that a container's image is there, by its pull policy.
 
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, Secret};
-use styr_base::SharedClock;
+use styr_base::{SharedClock, Tasks};
 use styr_client::events::EventType;
 use styr_cri::v1;
+use tokio::sync::Notify;
 
 use crate::back_off::BackOff;
 use crate::events::Events;
@@ -26,18 +29,26 @@ pub(crate) struct Present {
     pub(crate) user: ImageUser,
 }
 
-/// Why an image is not there, and when to try again.
+/// Why an image is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Absent {
-    pub(crate) failure: Failure,
-    pub(crate) retry_at: Option<Timestamp>,
+pub(crate) enum Absent {
+    /// It is being pulled; the end of that wakes the pod's worker.
+    Pulling,
+    /// It cannot be had; with the time to try again, if that is not up to the caller.
+    Failed(Failure, Option<Timestamp>),
 }
 
-/// The pulls of one pod.
-#[derive(Debug, Default)]
+/// A pull of an image: still running, or its outcome (the image's reference) and how long it took.
+type Pulls = Arc<Mutex<HashMap<String, Option<(Result<String, String>, Duration)>>>>;
+
+/// The pulls of one pod. They run beside its worker, which goes on with other containers.
+#[derive(Debug)]
 pub(crate) struct Images {
     back_off: Mutex<BackOff>,
-    last_error: Mutex<std::collections::HashMap<String, String>>,
+    last_error: Mutex<HashMap<String, String>>,
+    pulls: Pulls,
+    wake: Arc<Notify>,
+    tasks: Tasks,
 }
 
 /// What pulling needs.
@@ -75,6 +86,17 @@ fn policy(container: &Container, image: &str) -> String {
 }
 
 impl Images {
+    /// `wake` is told whenever a pull has ended.
+    pub(crate) fn new(wake: Arc<Notify>) -> Self {
+        Self {
+            back_off: Mutex::default(),
+            last_error: Mutex::default(),
+            pulls: Pulls::default(),
+            wake,
+            tasks: Tasks::new(),
+        }
+    }
+
     pub(crate) async fn ensure(
         &self,
         (pod, container): (&Pod, &Container),
@@ -88,10 +110,7 @@ impl Images {
                 .events
                 .container((pod, &container.name), kind, reason, text);
         };
-        let absent = |reason, message: String| Absent {
-            failure: Failure::new(reason, message),
-            retry_at: None,
-        };
+        let absent = |reason, text: String| Absent::Failed(Failure::new(reason, text), None);
         let invalid = image.chars().any(|c| c.is_whitespace() || c.is_control());
         if requested.is_empty() || invalid {
             let text = format!(
@@ -131,47 +150,69 @@ impl Images {
         tools: Tools<'_>,
     ) -> Result<Present, Absent> {
         let shown = container.image.as_deref().unwrap_or_default();
-        let tell = |kind, reason: &str, text: String| {
-            tools
-                .events
-                .container((pod, &container.name), kind, reason, text);
+        let about = (pod, container.name.as_str());
+        let ended = {
+            let mut pulls = self.pulls.lock().expect("no holder of this lock panics");
+            match pulls.get(image) {
+                Some(None) => return Err(Absent::Pulling),
+                Some(Some(_)) => pulls.remove(image).flatten(),
+                None => None,
+            }
         };
-        let now = tools.clock.now();
-        self.wait_for_turn((pod, container), image, (now, tools))?;
-        tell(
-            EventType::Normal,
-            "Pulling",
-            format!("Pulling image {shown:?}"),
-        );
-        let began = tools.clock.monotonic();
-        let secrets = pull_secrets(pod, tools.objects).await;
-        let auth = credentials::find(image, &secrets);
-        match tools.runtime.pull(image, auth, sandbox.clone()).await {
-            Ok(reference) => {
-                let took = format!("{:.3}s", (tools.clock.monotonic() - began).as_secs_f64());
+        match ended {
+            Some((Ok(reference), took)) => {
+                let took = format!("{:.3}s", took.as_secs_f64());
                 let found = tools.runtime.image(&reference).await.ok().flatten();
                 let size = found.as_ref().map_or(0, |image| image.size);
-                tell(
-                    EventType::Normal,
-                    "Pulled",
-                    format!(
-                        "Successfully pulled image {shown:?} in {took} ({took} including waiting). Image size: {size} bytes."
-                    ),
+                let text = format!(
+                    "Successfully pulled image {shown:?} in {took} ({took} including waiting). Image size: {size} bytes."
                 );
+                tools
+                    .events
+                    .container(about, EventType::Normal, "Pulled", text);
                 self.back_off().reset(image);
-                let unknown = Present {
-                    reference,
-                    user: ImageUser::default(),
-                };
-                Ok(found.map_or(unknown, |image| describe(&image)))
+                let user = ImageUser::default();
+                Ok(found.map_or(Present { reference, user }, |image| describe(&image)))
             }
-            Err(status) => {
-                let text = status.message().to_owned();
+            Some((Err(text), _)) => {
                 let told = format!("Failed to pull image {shown:?}: {text}");
-                tell(EventType::Warning, "Failed", told);
+                tools
+                    .events
+                    .container(about, EventType::Warning, "Failed", told);
                 Err(self.failed(image, text, tools.clock.now()))
             }
+            None => {
+                self.wait_for_turn((pod, container), image, (tools.clock.now(), tools))?;
+                let text = format!("Pulling image {shown:?}");
+                tools
+                    .events
+                    .container(about, EventType::Normal, "Pulling", text);
+                self.begin(pod, image, sandbox, tools);
+                Err(Absent::Pulling)
+            }
         }
+    }
+
+    fn begin(&self, pod: &Pod, image: &str, sandbox: &v1::PodSandboxConfig, tools: Tools<'_>) {
+        let (pulls, wake) = (Arc::clone(&self.pulls), Arc::clone(&self.wake));
+        let (runtime, clock) = (tools.runtime.clone(), tools.clock.clone());
+        let (objects, pod) = (tools.objects.clone(), pod.clone());
+        let (image, sandbox) = (image.to_owned(), sandbox.clone());
+        let mut known = self.pulls.lock().expect("no holder of this lock panics");
+        known.insert(image.clone(), None);
+        drop(known);
+        self.tasks.spawn_infallible(async move {
+            let began = clock.monotonic();
+            let secrets = pull_secrets(&pod, &objects).await;
+            let auth = credentials::find(&image, &secrets);
+            let pulled = Box::pin(runtime.pull(&image, auth, sandbox)).await;
+            let outcome = pulled.map_err(|status| status.message().to_owned());
+            let took = clock.monotonic() - began;
+            let mut pulls = pulls.lock().expect("no holder of this lock panics");
+            pulls.insert(image, Some((outcome, took)));
+            drop(pulls);
+            wake.notify_one();
+        });
     }
 
     /// Counts a failure; the runtime may have named its reason.
@@ -187,10 +228,7 @@ impl Images {
             Some("SignatureValidationFailed") => "SignatureValidationFailed",
             _ => "ErrImagePull",
         };
-        Absent {
-            failure: Failure::new(reason, text),
-            retry_at: None,
-        }
+        Absent::Failed(Failure::new(reason, text), None)
     }
 
     fn back_off(&self) -> std::sync::MutexGuard<'_, BackOff> {
@@ -220,10 +258,7 @@ impl Images {
             text = format!("{text}: {error}");
         }
         let failure = Failure::new("ImagePullBackOff", text);
-        Err(Absent {
-            failure,
-            retry_at: Some(retry_at),
-        })
+        Err(Absent::Failed(failure, Some(retry_at)))
     }
 }
 

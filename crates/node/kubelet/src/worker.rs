@@ -115,7 +115,7 @@ pub(crate) fn new(
         wake: Arc::clone(&wake),
         status,
         orders,
-        images: Images::default(),
+        images: Images::new(Arc::clone(&wake)),
         crashes: BackOff::default(),
         waiting: HashMap::new(),
         volumes: None,

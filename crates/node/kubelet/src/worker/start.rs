@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use styr_client::events::EventType;
 use styr_cri::v1;
 
-use super::Worker;
+use super::{NextLook, Worker};
+use crate::images::Absent;
 use crate::launch::downward::Facts;
 use crate::launch::{Failure, container, environment, mounts, security};
 use crate::observed::{Observed, State};
@@ -30,7 +30,7 @@ impl Worker {
         pod: &Pod,
         container: &Container,
         sandbox: &v1::PodSandboxConfig,
-    ) -> Result<BTreeMap<String, String>, Failure> {
+    ) -> Result<BTreeMap<String, String>, Absent> {
         let mut out = BTreeMap::new();
         for volume in pod::spec(pod).volumes.iter().flatten() {
             let Some(source) = &volume.image else {
@@ -46,42 +46,42 @@ impl Worker {
                 image_pull_policy: source.pull_policy.clone(),
                 ..Container::default()
             };
-            let image = self
-                .images
-                .ensure((pod, &wanted), sandbox, self.shared.image_tools())
-                .await;
-            let image = image.map_err(|absent| absent.failure)?;
+            let tools = self.shared.image_tools();
+            let image = self.images.ensure((pod, &wanted), sandbox, tools).await?;
             out.insert(volume.name.clone(), image.reference);
         }
         Ok(out)
     }
 
-    /// The error is the time to try again; the reason is noted.
+    /// The error is the time to try again, unless an event will tell; the reason is noted.
     pub(super) async fn start(
         &mut self,
         pod: &Arc<Pod>,
         container: &Container,
         observed: &Observed,
         sandbox: (&str, &v1::PodSandboxConfig),
-    ) -> Result<(), Timestamp> {
+    ) -> Result<(), NextLook> {
         self.crash_loop(pod, container, observed)?;
-        let images = self
-            .images
-            .ensure((pod, container), sandbox.1, self.shared.image_tools());
-        let image = match images.await {
-            Ok(image) => image,
-            Err(absent) => {
-                let retry = absent.retry_at.unwrap_or_else(|| self.later(RETRY_SECONDS));
-                let text = format!("Error: {}", absent.failure.reason);
+        let all = async {
+            let tools = self.shared.image_tools();
+            let image = self
+                .images
+                .ensure((pod, container), sandbox.1, tools)
+                .await?;
+            let mounted = self.mounted_images(pod, container, sandbox.1).await?;
+            Ok((image, mounted))
+        };
+        let (image, mounted) = match all.await {
+            Ok(images) => images,
+            Err(Absent::Pulling) => return Err(None),
+            Err(Absent::Failed(failure, retry_at)) => {
+                let text = format!("Error: {}", failure.reason);
                 self.tell((pod, container), EventType::Warning, "Failed", text);
-                self.note(container, absent.failure);
-                return Err(retry);
+                self.note(container, failure);
+                return Err(retry_at.or_else(|| Some(self.later(RETRY_SECONDS))));
             }
         };
-        let mounted = match self.mounted_images(pod, container, sandbox.1).await {
-            Ok(mounted) => mounted,
-            Err(failure) => return Err(self.failed(pod, container, failure)),
-        };
+        self.spend(container, observed);
         let restart_count = self.restart_count(pod, container, observed);
         let image = (&image, &mounted);
         let made = self
@@ -110,11 +110,11 @@ impl Worker {
         );
     }
 
-    fn failed(&mut self, pod: &Pod, container: &Container, failure: Failure) -> Timestamp {
+    fn failed(&mut self, pod: &Pod, container: &Container, failure: Failure) -> NextLook {
         let text = format!("Error: {}", failure.message);
         self.tell((pod, container), EventType::Warning, "Failed", text);
         self.note(container, failure);
-        self.later(RETRY_SECONDS)
+        Some(self.later(RETRY_SECONDS))
     }
 
     /// Makes a container wait that ended again and again.
@@ -123,7 +123,7 @@ impl Worker {
         pod: &Pod,
         container: &Container,
         observed: &Observed,
-    ) -> Result<(), Timestamp> {
+    ) -> Result<(), NextLook> {
         let latest = observed
             .latest(&container.name)
             .filter(|c| c.state == State::Exited);
@@ -147,10 +147,21 @@ impl Worker {
                 self.tell((pod, container), EventType::Warning, "BackOff", told);
             }
             self.note(container, Failure::new("CrashLoopBackOff", text));
-            return Err(until);
+            return Err(Some(until));
         }
-        self.crashes.next(name, ended, now);
         Ok(())
+    }
+
+    /// Counts a start after an end, so that the next one may have to wait longer.
+    fn spend(&mut self, container: &Container, observed: &Observed) {
+        let latest = observed.latest(&container.name);
+        let ended = latest
+            .filter(|c| c.state == State::Exited)
+            .and_then(|c| c.finished_at);
+        if let Some(ended) = ended {
+            let now = self.now();
+            self.crashes.next(&container.name, ended, now);
+        }
     }
 
     fn restart_count(&self, pod: &Pod, container: &Container, observed: &Observed) -> i32 {
@@ -289,7 +300,7 @@ impl Worker {
         container: &Container,
         observed: &Observed,
         id: &str,
-    ) -> Result<(), Timestamp> {
+    ) -> Result<(), NextLook> {
         let hook = container
             .lifecycle
             .as_ref()
@@ -315,7 +326,7 @@ impl Worker {
         };
         self.kill(pod, observed, &kill).await;
         self.note(container, Failure::new("PostStartHookError", text));
-        Err(self.later(1))
+        Err(Some(self.later(1)))
     }
 
     pub(super) fn shared_ip(&self, pod: &Pod, observed: &Observed) -> String {

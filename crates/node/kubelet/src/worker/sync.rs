@@ -228,7 +228,7 @@ impl Worker {
                     self.waiting.remove(name);
                     acted = true;
                 }
-                Err(at) => retry = earliest(retry, Some(at)),
+                Err(at) => retry = earliest(retry, at),
             }
         }
         (acted, retry)
