@@ -27,6 +27,7 @@ const HEEDED: &[&str] = &[
     "concurrent-rc-syncs",
     "concurrent-replicaset-syncs",
     "concurrent-service-endpoint-syncs",
+    "concurrent-statefulset-syncs",
     "configure-cloud-routes",
     "controllers",
     "help",
@@ -70,6 +71,7 @@ pub(crate) struct Concurrency {
     pub(crate) replica_sets: usize,
     pub(crate) replication_controllers: usize,
     pub(crate) services: usize,
+    pub(crate) stateful_sets: usize,
 }
 
 /// Where health and metrics are served.
@@ -179,6 +181,7 @@ fn concurrency(flags: &Flags) -> Concurrency {
         replica_sets: count(flags, "concurrent-replicaset-syncs"),
         replication_controllers: count(flags, "concurrent-rc-syncs"),
         services: count(flags, "concurrent-service-endpoint-syncs"),
+        stateful_sets: count(flags, "concurrent-statefulset-syncs"),
     }
 }
 

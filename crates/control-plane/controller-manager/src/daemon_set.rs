@@ -5,7 +5,6 @@
 //! no node has two pods unless the update may surge.
 //! <https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/>
 
-mod history;
 mod plan;
 mod template;
 
@@ -24,6 +23,7 @@ use styr_client::expectations::Expectations;
 use styr_client::{Cache, Change, Error, Index, Scope, controller_of};
 
 use crate::context::Context;
+use crate::shared::revisions::{self, History, Settled};
 use crate::shared::{nodes, ownership, selector};
 use plan::{Observed, Plan, Removal, plan};
 
@@ -133,7 +133,7 @@ impl Reconciler for DaemonSets {
 }
 
 impl DaemonSets {
-    async fn history(&self, daemon_set: &Arc<DaemonSet>) -> anyhow::Result<history::History> {
+    async fn history(&self, daemon_set: &Arc<DaemonSet>) -> anyhow::Result<History> {
         let metadata = &daemon_set.metadata;
         let uid = metadata.uid.as_deref().unwrap_or_default();
         let namespace = metadata.namespace.as_deref().unwrap_or_default();
@@ -146,14 +146,35 @@ impl DaemonSets {
         let claim = ownership::claim(metadata, &selector, candidates);
         let client = &self.context.client;
         let revisions = ownership::carry_out(client, &**daemon_set, claim).await?;
-        history::settle(client, daemon_set, revisions).await
+        let collisions = daemon_set
+            .status
+            .as_ref()
+            .and_then(|status| status.collision_count);
+        let of = revisions::Template {
+            owner: &**daemon_set,
+            template: &daemon_set.spec.template,
+            collisions,
+        };
+        match revisions::settle(client, &of, revisions).await? {
+            Settled::Found(history) => Ok(history),
+            Settled::Collision => {
+                let mut counted = DaemonSet::clone(daemon_set);
+                counted.status.get_or_insert_default().collision_count =
+                    Some(collisions.unwrap_or(0) + 1);
+                client.replace_status(&counted).await?;
+                anyhow::bail!(
+                    "found a hash collision of {}: trying another hash",
+                    Key::of(&**daemon_set)
+                )
+            }
+        }
     }
 
     async fn observe(
         &self,
         key: &Key,
         daemon_set: &Arc<DaemonSet>,
-        history: &history::History,
+        history: &History,
     ) -> anyhow::Result<Observed> {
         let may_act = self.expectations.satisfied(key);
         let selector = selector::of(&daemon_set.spec.selector);
@@ -179,7 +200,7 @@ impl DaemonSets {
         key: &Key,
         observed: &Observed,
         plan: Plan,
-        history: &history::History,
+        history: &History,
     ) -> anyhow::Result<Next> {
         let daemon_set = &observed.daemon_set;
         let mut then = plan.then;
@@ -202,7 +223,11 @@ impl DaemonSets {
             futures::future::join(join_all(creations), join_all(deletions)).await;
         if observed.may_act && is_idle {
             history
-                .clean_up(&self.context.client, daemon_set, &observed.pods)
+                .clean_up(
+                    &self.context.client,
+                    daemon_set.spec.revision_history_limit,
+                    (&observed.pods, ""),
+                )
                 .await?;
         }
         if daemon_set.status.as_ref() != Some(&plan.status) {

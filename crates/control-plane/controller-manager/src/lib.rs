@@ -26,6 +26,7 @@ mod pod_garbage;
 mod replica_set;
 mod root_certificate;
 mod service_account;
+mod stateful_set;
 mod taint_eviction;
 
 pub use accounts::{Clients, OneClient, ServiceAccounts};

@@ -6,5 +6,6 @@ pub(crate) mod hash;
 pub(crate) mod nodes;
 pub(crate) mod ownership;
 pub(crate) mod pods;
+pub(crate) mod revisions;
 pub(crate) mod selector;
 pub(crate) mod slow_start;

@@ -60,6 +60,7 @@ controllers! {
     "replicationcontroller-controller", "replication-controller", crate::replica_set::build_replication_controller;
     "root-ca-certificate-publisher-controller", "root-ca-cert-publisher", crate::root_certificate::build;
     "serviceaccount-controller", "service-account-controller", crate::service_account::build;
+    "statefulset-controller", "statefulset-controller", crate::stateful_set::build;
     "taint-eviction-controller", "node-controller", crate::taint_eviction::build;
     "token-cleaner-controller", "token-cleaner", crate::bootstrap::clean::build;
 }

@@ -9,7 +9,8 @@ use k8s_openapi::api::apps::v1::{DaemonSet, DaemonSetStatus};
 use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::template::{self, GENERATION_LABEL, HASH_LABEL};
+use super::template::{self, GENERATION_LABEL};
+use crate::shared::revisions::HASH_LABEL;
 use crate::shared::{nodes, pods};
 
 mod update;

@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::shared::ownership;
+use crate::shared::revisions::HASH_LABEL;
 
-pub(super) const HASH_LABEL: &str = "controller-revision-hash";
 pub(super) const GENERATION_LABEL: &str = "pod-template-generation";
 const GENERATION_ANNOTATION: &str = "deprecated.daemonset.template.generation";
 

@@ -1,56 +1,64 @@
-//! Revisions of a DaemonSet's template, kept as ControllerRevisions so that they can be rolled back.
+//! Revisions of a pod template, kept as ControllerRevisions so that they can be brought back.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use serde_json::{Value, json};
-use styr_client::{Client, Error, Key};
+use styr_client::{Client, Error, Key, Object};
 
-use super::template::HASH_LABEL;
 use crate::shared::{hash, ownership};
 
+/// What pods and revisions are labelled with.
+pub(crate) const HASH_LABEL: &str = "controller-revision-hash";
+
 /// The revision of the current template, and all others.
-pub(super) struct History {
-    current: Arc<ControllerRevision>,
-    old: Vec<Arc<ControllerRevision>>,
+#[derive(Debug)]
+pub(crate) struct History {
+    pub(crate) current: Arc<ControllerRevision>,
+    pub(crate) old: Vec<Arc<ControllerRevision>>,
+}
+
+/// Whose template it is.
+pub(crate) struct Template<'a, O> {
+    pub(crate) owner: &'a O,
+    pub(crate) template: &'a PodTemplateSpec,
+    pub(crate) collisions: Option<i32>,
+}
+
+/// What came of looking for the revision of a template.
+pub(crate) enum Settled {
+    Found(History),
+    /// Another template has the same hash; the owner has to count that and try again.
+    Collision,
 }
 
 impl History {
-    /// What pods of the current template are labelled with.
-    pub(super) fn hash(&self) -> String {
-        let labels = self.current.metadata.labels.as_ref();
-        labels
-            .and_then(|labels| labels.get(HASH_LABEL))
-            .cloned()
-            .unwrap_or_default()
+    /// What pods of the current template are labelled with by a DaemonSet.
+    pub(crate) fn hash(&self) -> String {
+        label(&self.current.metadata).cloned().unwrap_or_default()
     }
 
-    /// Deletes the oldest revisions beyond the limit, unless a pod still has one.
-    pub(super) async fn clean_up(
+    /// Deletes the oldest revisions beyond the limit, unless a pod still has one or it is `kept`.
+    pub(crate) async fn clean_up(
         &self,
         client: &Client,
-        daemon_set: &DaemonSet,
-        pods: &[Arc<Pod>],
+        limit: Option<i32>,
+        (pods, kept): (&[Arc<Pod>], &str),
     ) -> Result<(), Error> {
-        let limit = daemon_set.spec.revision_history_limit;
         let limit = usize::try_from(limit.unwrap_or(10)).unwrap_or(0);
-        let labels = pods
-            .iter()
-            .filter_map(|pod| pod.metadata.labels.as_ref()?.get(HASH_LABEL));
-        let live: BTreeSet<&String> = labels.collect();
+        // StatefulSets label their pods with the revision's name, DaemonSets with its hash.
+        let live: BTreeSet<&String> = pods.iter().filter_map(|pod| label(&pod.metadata)).collect();
         let mut unused: Vec<&Arc<ControllerRevision>> = self.old.iter().collect();
         unused.retain(|revision| {
-            let labels = revision.metadata.labels.as_ref();
-            labels
-                .and_then(|labels| labels.get(HASH_LABEL))
-                .is_none_or(|hash| !live.contains(hash))
+            let name = revision.metadata.name.as_ref();
+            let is_live = |text: Option<&String>| text.is_some_and(|text| live.contains(text));
+            !is_live(label(&revision.metadata)) && !is_live(name) && name.is_none_or(|n| n != kept)
         });
-        let kept = self.old.len() - unused.len();
-        let excess = (unused.len() + kept).saturating_sub(limit);
+        let excess = self.old.len().saturating_sub(limit);
         unused.sort_by_key(|revision| revision.revision);
         for revision in unused.into_iter().take(excess) {
             let Key { namespace, name } = Key::of(&**revision);
@@ -64,27 +72,37 @@ impl History {
     }
 }
 
+fn label(metadata: &ObjectMeta) -> Option<&String> {
+    metadata.labels.as_ref()?.get(HASH_LABEL)
+}
+
 fn number(revision: &ControllerRevision) -> i64 {
     revision.revision.unwrap_or(0)
 }
 
-/// What is kept of a DaemonSet: a patch that brings its template back.
-fn data(daemon_set: &DaemonSet) -> Value {
-    let template = serde_json::to_value(&daemon_set.spec.template);
-    let mut template = template.expect("maps with string keys");
+/// What is kept of an owner: a patch that brings its template back.
+fn data(template: &PodTemplateSpec) -> Value {
+    let mut template = serde_json::to_value(template).expect("maps with string keys");
     if let Value::Object(fields) = &mut template {
         fields.insert("$patch".to_owned(), json!("replace"));
     }
     json!({ "spec": { "template": template } })
 }
 
+/// The template that a revision brings back.
+pub(crate) fn template_of(revision: &ControllerRevision) -> Option<PodTemplateSpec> {
+    let mut tree = revision.data.0.pointer("/spec/template")?.clone();
+    tree.as_object_mut()?.remove("$patch");
+    serde_json::from_value(tree).ok()
+}
+
 /// Finds the revision of the current template, or makes it; it is always the newest.
-pub(super) async fn settle(
+pub(crate) async fn settle<O: Object>(
     client: &Client,
-    daemon_set: &DaemonSet,
+    of: &Template<'_, O>,
     revisions: Vec<Arc<ControllerRevision>>,
-) -> anyhow::Result<History> {
-    let data = data(daemon_set);
+) -> anyhow::Result<Settled> {
+    let data = data(of.template);
     let newest = revisions
         .iter()
         .map(|revision| number(revision))
@@ -94,18 +112,18 @@ pub(super) async fn settle(
     let (mut current, old): (Vec<_>, Vec<_>) = revisions.into_iter().partition(is_current);
     current.sort_by_key(|revision| revision.revision);
     let Some(found) = current.pop() else {
-        let made = make(client, daemon_set, data, newest + 1).await?;
-        return Ok(History {
-            current: Arc::new(made),
-            old,
-        });
+        let Some(made) = make(client, of, data, newest + 1).await? else {
+            return Ok(Settled::Collision);
+        };
+        let current = Arc::new(made);
+        return Ok(Settled::Found(History { current, old }));
     };
     let old = old.into_iter().chain(current).collect();
     if number(&found) == newest {
-        return Ok(History {
+        return Ok(Settled::Found(History {
             current: found,
             old,
-        });
+        }));
     }
     let Key { namespace, name } = Key::of(&*found);
     let patch = json!({ "revision": newest + 1, "metadata": {
@@ -114,26 +132,21 @@ pub(super) async fn settle(
     let moved = client
         .merge_patch::<ControllerRevision>(&namespace, &name, &patch)
         .await?;
-    Ok(History {
-        current: Arc::new(moved),
-        old,
-    })
+    let current = Arc::new(moved);
+    Ok(Settled::Found(History { current, old }))
 }
 
-async fn make(
+/// `None` if another template has taken the name.
+async fn make<O: Object>(
     client: &Client,
-    daemon_set: &DaemonSet,
+    of: &Template<'_, O>,
     data: Value,
     revision: i64,
-) -> anyhow::Result<ControllerRevision> {
-    let metadata = &daemon_set.metadata;
-    let template = &daemon_set.spec.template;
-    let collisions = daemon_set
-        .status
-        .as_ref()
-        .and_then(|status| status.collision_count);
-    let hash = hash::of(template, collisions);
-    let labels = template
+) -> anyhow::Result<Option<ControllerRevision>> {
+    let metadata = of.owner.metadata();
+    let hash = hash::of(of.template, of.collisions);
+    let labels = of
+        .template
         .metadata
         .as_ref()
         .and_then(|metadata| metadata.labels.clone());
@@ -146,14 +159,14 @@ async fn make(
             namespace: metadata.namespace.clone(),
             labels: Some(labels),
             annotations: metadata.annotations.clone(),
-            owner_references: Some(vec![ownership::reference(daemon_set)]),
+            owner_references: Some(vec![ownership::reference(of.owner)]),
             ..ObjectMeta::default()
         },
         data: RawExtension(data),
         revision: Some(revision),
     };
     let error = match client.create(&object).await {
-        Ok(made) => return Ok(made),
+        Ok(made) => return Ok(Some(made)),
         Err(error) => error,
     };
     if !error.is_already_exists() {
@@ -161,12 +174,5 @@ async fn make(
     }
     let namespace = metadata.namespace.as_deref().unwrap_or_default();
     let found: ControllerRevision = client.get(namespace, &name).await?;
-    if found.data == object.data {
-        return Ok(found);
-    }
-    // Another template with the same hash: count it, so that the next hash differs.
-    let mut counted = DaemonSet::clone(daemon_set);
-    counted.status.get_or_insert_default().collision_count = Some(collisions.unwrap_or(0) + 1);
-    client.replace_status(&counted).await?;
-    anyhow::bail!("found a hash collision for DaemonSet {namespace}/{name}: trying another one")
+    Ok((found.data == object.data).then_some(found))
 }
