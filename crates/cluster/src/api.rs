@@ -32,8 +32,18 @@ const CONTROLLERS: &str = "--controllers=garbage-collector-controller,namespace-
     clusterrole-aggregation-controller";
 
 const FLAGS: [Flag; 2] = [
-    Flag { name: "dir", kind: "string", default: "", no_value: "" },
-    Flag { name: "v", kind: "Level", default: "0", no_value: "" },
+    Flag {
+        name: "dir",
+        kind: "string",
+        default: "",
+        no_value: "",
+    },
+    Flag {
+        name: "v",
+        kind: "Level",
+        default: "0",
+        no_value: "",
+    },
 ];
 
 /// `styr api [--dir D]`
@@ -52,19 +62,36 @@ pub async fn command(args: Vec<String>, shutdown: Shutdown) -> Result<()> {
 
 /// Serves out of a folder until the shutdown.
 async fn run(folder: &Path, clock: SharedClock, shutdown: &Shutdown) -> Result<()> {
-    fs::create_dir_all(folder)
-        .with_context(|| format!("could not make {}", folder.display()))?;
-    let folder = folder.canonicalize().context("could not resolve the folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
+    let folder = folder
+        .canonicalize()
+        .context("could not resolve the folder")?;
     let keys = Keys::prepare(&folder, clock.now())?;
-    let engine = Engine::open(&folder.join("etcd"), Options { clock: Arc::clone(&clock) })?;
+    let engine = Engine::open(
+        &folder.join("etcd"),
+        Options {
+            clock: Arc::clone(&clock),
+        },
+    )?;
     let store = Arc::new(engine);
-    let deps = Deps { store, clock: Arc::clone(&clock), shutdown: shutdown.clone() };
+    let deps = Deps {
+        store,
+        clock: Arc::clone(&clock),
+        shutdown: shutdown.clone(),
+    };
     let server = styr_apiserver::build(keys.config(&folder), deps)?;
     let socket = serve::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await?;
     let address = socket.local_addr().context("could not read the port")?;
-    let tls = Some(tls::server_config(&keys.serving, ClientCertificates::Requested)?);
+    let tls = Some(tls::server_config(
+        &keys.serving,
+        ClientCertificates::Requested,
+    )?);
     let tasks = Tasks::new();
-    let listener = Listener { socket, tls, connections_max: CONNECTIONS_MAX };
+    let listener = Listener {
+        socket,
+        tls,
+        connections_max: CONNECTIONS_MAX,
+    };
     let serving = server.clone();
     tasks.spawn_infallible(async move { serving.serve(listener).await });
     let control = control(&server, clock, shutdown.clone())?;
@@ -72,7 +99,8 @@ async fn run(folder: &Path, clock: SharedClock, shutdown: &Shutdown) -> Result<(
     server.ready().await;
     let kubeconfig = folder.join("kubeconfig");
     let text = keys.kubeconfig(address).to_text();
-    crate::state::write_whole(&kubeconfig, text.as_bytes()).context("could not write kubeconfig")?;
+    crate::state::write_whole(&kubeconfig, text.as_bytes())
+        .context("could not write kubeconfig")?;
     let mut out = std::io::stdout();
     writeln!(out, "{}", kubeconfig.display()).context("could not print the kubeconfig's path")?;
     tasks.join().await.map_err(|error| anyhow::anyhow!(error))
@@ -107,7 +135,10 @@ struct Keys {
 impl Keys {
     fn prepare(folder: &Path, now: Timestamp) -> Result<Self> {
         let file = |name: &str| folder.join(name);
-        let authority = match (fs::read_to_string(file("ca.crt")), fs::read_to_string(file("ca.key"))) {
+        let authority = match (
+            fs::read_to_string(file("ca.crt")),
+            fs::read_to_string(file("ca.key")),
+        ) {
             (Ok(certificate), Ok(key)) => Authority::from_pem(&certificate, &key)?,
             _ => Authority::generate("kubernetes", now)?,
         };
@@ -118,7 +149,12 @@ impl Keys {
             write_private(&file("sa.key"), &private)?;
             fs::write(file("sa.pub"), public).context("could not write sa.pub")?;
         }
-        let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+        let names = [
+            "localhost",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+        ];
         let addresses = [Ipv4Addr::LOCALHOST, Ipv4Addr::new(10, 0, 0, 1)].map(IpAddr::V4);
         let serving = Profile::server("kube-apiserver", &names, &addresses);
         let admin = Profile::client("kubernetes-admin", Some("system:masters"));

@@ -44,7 +44,11 @@ pub(crate) fn remove(path: &Path, name: &str) -> Result<()> {
         return Ok(());
     }
     let mut file = read(path)?;
-    if take_out(&mut file, name) { write(path, &file) } else { Ok(()) }
+    if take_out(&mut file, name) {
+        write(path, &file)
+    } else {
+        Ok(())
+    }
 }
 
 fn take_out(file: &mut Value, name: &str) -> bool {
@@ -70,7 +74,9 @@ fn read(path: &Path) -> Result<Value> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(empty),
-        Err(error) => return Err(error).with_context(|| format!("could not read {}", path.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("could not read {}", path.display()));
+        }
     };
     if text.trim().is_empty() {
         return Ok(empty);

@@ -3,11 +3,17 @@
 mod addons;
 pub mod api;
 pub mod config;
+pub mod create;
+pub mod delete;
 mod host;
 mod join;
 mod journal;
+mod keys;
 pub mod kubeconfig;
 mod manifests;
 pub mod node;
+pub mod progress;
 pub mod state;
 mod template;
+
+pub use styr_container_runtime::images::load_archive;

@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use styr_kernel::cgroups::{Cgroups, Limits};
 use styr_kernel::process;
 
-pub use ports::Mapping;
 pub(crate) use files::write_files;
+pub use ports::Mapping;
 
 /// The subcommand's name.
 pub const NAME: &str = "node-init";
@@ -72,7 +72,8 @@ impl Sandbox {
 
     fn read(folder: &Path) -> Result<Self> {
         let path = Self::file(folder);
-        let bytes = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let bytes =
+            fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
         serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))
     }
 }
@@ -82,8 +83,10 @@ pub fn command(args: &[String]) -> Result<ExitCode> {
     match args {
         [folder] => outside(Path::new(folder))?,
         [folder, inside, descriptors @ ..] if inside == "inside" => {
-            let descriptors: Vec<i32> =
-                descriptors.iter().map(|it| it.parse()).collect::<Result<_, _>>()?;
+            let descriptors: Vec<i32> = descriptors
+                .iter()
+                .map(|it| it.parse())
+                .collect::<Result<_, _>>()?;
             supervise::run(Sandbox::read(Path::new(folder))?, &descriptors)?;
         }
         _ => bail!("usage: styr {NAME} FOLDER"),
@@ -98,7 +101,9 @@ fn outside(folder: &Path) -> Result<()> {
     let group = cgroups
         .create(&sandbox.cgroup, &Limits::default())
         .with_context(|| format!("could not make control group {}", sandbox.cgroup))?;
-    group.add(std::process::id()).context("could not enter the control group")?;
+    group
+        .add(std::process::id())
+        .context("could not enter the control group")?;
     let namespaces = UnshareFlags::NEWNS
         | UnshareFlags::NEWNET
         | UnshareFlags::NEWUTS
@@ -109,7 +114,10 @@ fn outside(folder: &Path) -> Result<()> {
     say(&format!("{NAMESPACES} {}", std::process::id()))?;
     // The tool answers when the network is laid; if it is gone, so is the node.
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).context("could not wait for the network")?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .context("could not wait for the network")?;
     if answer.is_empty() {
         bail!("the tool that makes the cluster is gone");
     }
@@ -119,13 +127,20 @@ fn outside(folder: &Path) -> Result<()> {
     for listener in &listeners {
         inside.arg(listener.as_raw_fd().to_string());
     }
-    inside.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-    let child = inside.spawn().context("could not start the node's first process")?;
+    inside
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    let child = inside
+        .spawn()
+        .context("could not start the node's first process")?;
     fs::write(Sandbox::pid_file(folder), child.id().to_string()).context("could not write pid")?;
     say(STARTED)
 }
 
 fn say(line: &str) -> Result<()> {
     let mut out = std::io::stdout();
-    writeln!(out, "{line}").and_then(|()| out.flush()).context("the tool does not listen")
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .context("the tool does not listen")
 }

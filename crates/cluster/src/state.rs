@@ -180,7 +180,10 @@ impl State {
     /// Leaves a setting to be put back by the last cluster.
     pub(crate) fn defer_setting(&self, path: &Path, before: &str) -> Result<()> {
         let others = self.clusters()?;
-        let entry = crate::journal::Entry::Setting { path: path.to_owned(), before: before.to_owned() };
+        let entry = crate::journal::Entry::Setting {
+            path: path.to_owned(),
+            before: before.to_owned(),
+        };
         for name in others {
             let folder = self.cluster(&name);
             // The cluster that goes away has been renamed by then, so any other one will do.

@@ -22,7 +22,10 @@ fn main() -> ExitCode {
     if std::env::var_os("CNI_COMMAND").is_some() {
         return styr_network::cni_command();
     }
-    let called = Path::new(&program).file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let called = Path::new(&program)
+        .file_name()
+        .and_then(OsStr::to_str)
+        .unwrap_or_default();
     let rest: Vec<String> = args.collect();
     if let Some(subcommand) = find(called) {
         return run(subcommand, rest);
@@ -37,7 +40,9 @@ fn main() -> ExitCode {
 }
 
 fn find(name: &str) -> Option<&'static Subcommand> {
-    SUBCOMMANDS.iter().find(|subcommand| subcommand.name == name)
+    SUBCOMMANDS
+        .iter()
+        .find(|subcommand| subcommand.name == name)
 }
 
 fn run(subcommand: &Subcommand, args: Vec<String>) -> ExitCode {
@@ -58,12 +63,17 @@ where
 {
     // Libraries that pick a provider by themselves must find one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()?;
     runtime.block_on(async { command(Shutdown::on_signals()?).await })
 }
 
-#[expect(clippy::print_stderr, reason = "the one place that tells a user what went wrong")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place that tells a user what went wrong"
+)]
 fn finish(outcome: anyhow::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

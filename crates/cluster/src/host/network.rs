@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use styr_kernel::netlink::{Address, Hop, LinkChange, Netlink, Route, Veth};
 use styr_kernel::netns::{NetNs, set_sysctl, sysctl};
-use styr_kernel::nftables::{Batch, Chain, Element, Hook, Nftables, Set, SetFlags, Table, Type};
 use styr_kernel::nftables::expression;
+use styr_kernel::nftables::{Batch, Chain, Element, Hook, Nftables, Set, SetFlags, Table, Type};
 
 use crate::config::Cidr;
 use crate::journal::{Entry, Journal};
@@ -34,20 +34,34 @@ pub(crate) fn make(state: &State, folder: &Path, journal: &mut Journal) -> Resul
     let _shared = state.shared_lock()?;
     let mut netlink = Netlink::open().context("could not speak to the kernel")?;
     let subnet = free_subnet(state, &mut netlink)?;
-    std::fs::write(folder.join("subnet"), subnet.to_string()).context("could not keep the subnet")?;
+    std::fs::write(folder.join("subnet"), subnet.to_string())
+        .context("could not keep the subnet")?;
     let bridge = format!("{}-0", prefix(folder));
-    journal.write(&Entry::Link { name: bridge.clone() })?;
+    journal.write(&Entry::Link {
+        name: bridge.clone(),
+    })?;
     netlink.create_bridge(&bridge)?;
     let index = index(&mut netlink, &bridge)?;
-    netlink.add_address(index, Address { ip: subnet.address(1).into(), prefix: subnet.prefix() })?;
+    netlink.add_address(
+        index,
+        Address {
+            ip: subnet.address(1).into(),
+            prefix: subnet.prefix(),
+        },
+    )?;
     netlink.set_up(index)?;
     let before = sysctl(FORWARDING).context("could not read ip_forward")?;
     if before.trim() != "1" {
         let path = PathBuf::from(FORWARDING);
-        journal.write(&Entry::Setting { path, before: before.trim().to_owned() })?;
+        journal.write(&Entry::Setting {
+            path,
+            before: before.trim().to_owned(),
+        })?;
         set_sysctl(FORWARDING, "1").context("could not let packets through")?;
     }
-    journal.write(&Entry::Table { name: prefix(folder) })?;
+    journal.write(&Entry::Table {
+        name: prefix(folder),
+    })?;
     egress(&prefix(folder), subnet).context("could not let nodes out")?;
     Ok(subnet)
 }
@@ -62,7 +76,10 @@ fn free_subnet(state: &State, netlink: &mut Netlink) -> Result<Cidr> {
     }
     let all = Cidr::new(SUBNETS, 16);
     let candidates = (0..=255).map(|number| Cidr::new(all.address(number << 8), 24));
-    match candidates.into_iter().find(|it| !taken.iter().any(|other| other.overlaps(*it))) {
+    match candidates
+        .into_iter()
+        .find(|it| !taken.iter().any(|other| other.overlaps(*it)))
+    {
         Some(free) => Ok(free),
         None => bail!("no network in {all} is free; delete a cluster"),
     }
@@ -78,8 +95,19 @@ fn egress(name: &str, subnet: Cidr) -> Result<()> {
     let table = Table::ipv4(name);
     let mut batch = Batch::new();
     batch.reset_table(&table);
-    let flags = SetFlags { is_interval: true, dynamic_timeout_ms: None };
-    batch.add_set(&table, &Set { name: SET, key: &[Type::Ipv4], data: &[], flags });
+    let flags = SetFlags {
+        is_interval: true,
+        dynamic_timeout_ms: None,
+    };
+    batch.add_set(
+        &table,
+        &Set {
+            name: SET,
+            key: &[Type::Ipv4],
+            data: &[],
+            flags,
+        },
+    );
     let network = Element::network(subnet.address(0).into(), subnet.prefix());
     batch.add_elements(&table, SET, &network);
     let hook = Some((Hook::NatPostrouting, PRIORITY));
@@ -116,10 +144,16 @@ pub(crate) fn attach(
     })?;
     let bridge = index(&mut netlink, &format!("{}-0", prefix(folder)))?;
     let link = index(&mut netlink, &name)?;
-    let change = LinkChange { up: true, master: Some(bridge), ..LinkChange::default() };
+    let change = LinkChange {
+        up: true,
+        master: Some(bridge),
+        ..LinkChange::default()
+    };
     netlink.change_link(link, change)?;
     let inside = NetNs::open(&netns).context("could not open the node's network")?;
-    inside.run(|| configure(subnet, address)).context("could not enter the node's network")?
+    inside
+        .run(|| configure(subnet, address))
+        .context("could not enter the node's network")?
 }
 
 fn configure(subnet: Cidr, address: Ipv4Addr) -> Result<()> {
@@ -127,10 +161,19 @@ fn configure(subnet: Cidr, address: Ipv4Addr) -> Result<()> {
     let loopback = index(&mut netlink, "lo")?;
     netlink.set_up(loopback)?;
     let link = index(&mut netlink, "eth0")?;
-    netlink.add_address(link, Address { ip: address.into(), prefix: subnet.prefix() })?;
+    netlink.add_address(
+        link,
+        Address {
+            ip: address.into(),
+            prefix: subnet.prefix(),
+        },
+    )?;
     netlink.set_up(link)?;
     netlink.replace_route(&Route {
-        destination: Address { ip: Ipv4Addr::UNSPECIFIED.into(), prefix: 0 },
+        destination: Address {
+            ip: Ipv4Addr::UNSPECIFIED.into(),
+            prefix: 0,
+        },
         hop: Hop::Gateway(subnet.address(1).into()),
         source: None,
         protocol: 0,

@@ -52,12 +52,18 @@ fn table(name: &str) -> Result<()> {
 fn cgroup(path: &Path) -> Result<()> {
     let cgroups = Cgroups::detect().context("could not find the control groups")?;
     let path = path.to_string_lossy();
-    let group = cgroups.open(&path).with_context(|| format!("could not open {path}"))?;
+    let group = cgroups
+        .open(&path)
+        .with_context(|| format!("could not open {path}"))?;
     if !group.exists() {
         return Ok(());
     }
-    group.kill().with_context(|| format!("could not end what runs in {path}"))?;
-    group.remove().with_context(|| format!("could not remove {path}"))?;
+    group
+        .kill()
+        .with_context(|| format!("could not end what runs in {path}"))?;
+    group
+        .remove()
+        .with_context(|| format!("could not remove {path}"))?;
     // The cluster's own level goes with its last node.
     if let Some((parent, _)) = path.rsplit_once('/')
         && !parent.is_empty()
@@ -85,11 +91,14 @@ fn node(pid_file: &Path) -> Result<()> {
         return Ok(());
     }
     let pid = Pid::from_raw(pid).context("its process id is damaged")?;
-    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return Ok(()) };
+    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
+        return Ok(());
+    };
     if pidfd_send_signal(&process, Signal::KILL).is_err() {
         return Ok(());
     }
-    poll(&mut [PollFd::new(&process, PollFlags::IN)], None).context("could not wait for its end")?;
+    poll(&mut [PollFd::new(&process, PollFlags::IN)], None)
+        .context("could not wait for its end")?;
     Ok(())
 }
 

@@ -53,7 +53,10 @@ pub(crate) fn write_files(root: &Path, (name, hosts): (&str, &str)) -> Result<()
         ("etc/hostname", format!("{name}\n")),
         ("etc/hosts", hosts.to_owned()),
         ("etc/machine-id", format!("{machine_id}\n")),
-        ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n".into()),
+        (
+            "etc/passwd",
+            "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n".into(),
+        ),
         ("etc/group", "root:x:0:\nnogroup:x:65534:\n".into()),
         ("etc/os-release", os_release()),
         ("etc/resolv.conf", resolvers()),

@@ -20,7 +20,10 @@ pub(super) fn enter(sandbox: &Sandbox) -> Result<()> {
     let slash = Path::new("/");
     mounts::propagate(slash, Propagation::Private, true).context("could not leave the host")?;
     bind(&root, &root)?;
-    bind(Path::new("/proc/self/exe"), &root.join("usr/local/bin/styr"))?;
+    bind(
+        Path::new("/proc/self/exe"),
+        &root.join("usr/local/bin/styr"),
+    )?;
     classic("proc", &root.join("proc"), "")?;
     classic("sysfs", &root.join("sys"), "")?;
     devices(&root)?;
@@ -32,7 +35,11 @@ pub(super) fn enter(sandbox: &Sandbox) -> Result<()> {
         bind(Path::new("/lib/modules"), &root.join("lib/modules"))?;
     }
     for (source, target, read_only) in &sandbox.mounts {
-        extra(source, &root.join(target.strip_prefix("/").unwrap_or(target)), *read_only)?;
+        extra(
+            source,
+            &root.join(target.strip_prefix("/").unwrap_or(target)),
+            *read_only,
+        )?;
     }
     let opened = fs::File::open(&root).context("could not open the node's root")?;
     mounts::pivot(std::os::fd::AsFd::as_fd(&opened)).context("could not enter the node's root")?;
@@ -45,8 +52,13 @@ pub(super) fn enter(sandbox: &Sandbox) -> Result<()> {
 }
 
 fn bind(source: &Path, target: &Path) -> Result<()> {
-    mounts::bind(source, target, true)
-        .with_context(|| format!("could not bind {} to {}", source.display(), target.display()))
+    mounts::bind(source, target, true).with_context(|| {
+        format!(
+            "could not bind {} to {}",
+            source.display(),
+            target.display()
+        )
+    })
 }
 
 fn classic(kind: &str, target: &Path, data: &str) -> Result<()> {
@@ -61,7 +73,8 @@ fn devices(root: &Path) -> Result<()> {
         let source = Path::new("/dev").join(name);
         if source.exists() {
             let target = dev.join(name);
-            fs::write(&target, "").with_context(|| format!("could not make {}", target.display()))?;
+            fs::write(&target, "")
+                .with_context(|| format!("could not make {}", target.display()))?;
             bind(&source, &target)?;
         }
     }
@@ -90,8 +103,10 @@ fn devices(root: &Path) -> Result<()> {
 /// The host's hierarchies again: in a control group namespace each shows the node's part as `/`.
 fn control_groups(root: &Path, table: &[MountInfo]) -> Result<()> {
     let base = root.join("sys/fs/cgroup");
-    let groups: Vec<&MountInfo> =
-        table.iter().filter(|mount| mount.kind.starts_with("cgroup")).collect();
+    let groups: Vec<&MountInfo> = table
+        .iter()
+        .filter(|mount| mount.kind.starts_with("cgroup"))
+        .collect();
     if let [only] = groups.as_slice()
         && only.kind == "cgroup2"
     {
@@ -99,12 +114,19 @@ fn control_groups(root: &Path, table: &[MountInfo]) -> Result<()> {
     }
     classic("tmpfs", &base, "mode=755")?;
     for mount in groups {
-        let Some(name) = mount.point.file_name() else { continue };
+        let Some(name) = mount.point.file_name() else {
+            continue;
+        };
         let target: PathBuf = base.join(name);
-        fs::create_dir_all(&target).with_context(|| format!("could not make {}", target.display()))?;
+        fs::create_dir_all(&target)
+            .with_context(|| format!("could not make {}", target.display()))?;
         let options = mount.super_options.iter().filter(|option| *option != "rw");
         let data: Vec<&str> = options.map(String::as_str).collect();
-        let data = if mount.kind == "cgroup" { data.join(",") } else { String::new() };
+        let data = if mount.kind == "cgroup" {
+            data.join(",")
+        } else {
+            String::new()
+        };
         classic(&mount.kind, &target, &data)?;
     }
     Ok(())

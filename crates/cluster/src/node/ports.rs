@@ -23,13 +23,18 @@ pub struct Mapping {
 
 /// Opens all ports; inherited by the programs that are started next.
 pub(super) fn open(mappings: &[Mapping]) -> Result<Vec<OwnedFd>> {
-    mappings.iter().map(|mapping| open_one(mapping.host)).collect()
+    mappings
+        .iter()
+        .map(|mapping| open_one(mapping.host))
+        .collect()
 }
 
 fn open_one(address: SocketAddr) -> Result<OwnedFd> {
     let listener = TcpListener::bind(address)
         .with_context(|| format!("could not listen on {address} of the host; is it in use?"))?;
-    listener.set_nonblocking(true).context("could not prepare a socket")?;
+    listener
+        .set_nonblocking(true)
+        .context("could not prepare a socket")?;
     let socket = OwnedFd::from(listener);
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::empty())
         .context("could not pass a socket on")?;

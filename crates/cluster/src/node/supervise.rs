@@ -31,14 +31,21 @@ pub(super) fn run(sandbox: Sandbox, descriptors: &[i32]) -> Result<()> {
     logs::init(0);
     mounts::enter(&sandbox)?;
     rustix::system::sethostname(sandbox.name.as_bytes()).context("could not set the name")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(keep(&sandbox, descriptors))
 }
 
 async fn keep(sandbox: &Sandbox, descriptors: &[i32]) -> Result<()> {
     let clock = SystemClock::shared();
     let tasks = Tasks::new();
-    ports::carry(&sandbox.ports, descriptors, IpAddr::V4(sandbox.address), &tasks)?;
+    ports::carry(
+        &sandbox.ports,
+        descriptors,
+        IpAddr::V4(sandbox.address),
+        &tasks,
+    )?;
     let mut children = signal(SignalKind::child()).context("could not watch children")?;
     let mut terminate = signal(SignalKind::terminate()).context("could not watch signals")?;
     let mut running: BTreeMap<i32, Program> = BTreeMap::new();
@@ -63,10 +70,22 @@ async fn keep(sandbox: &Sandbox, descriptors: &[i32]) -> Result<()> {
 fn programs(sandbox: &Sandbox) -> [Program; 2] {
     let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
     let endpoint = format!("unix://{RUNTIME_SOCKET}");
-    let runtime = vec!["--address".to_owned(), endpoint];
+    let runtime = vec![
+        format!("--address={endpoint}"),
+        "--images=/var/lib/styr/images".to_owned(),
+        "--root=/var/lib/styr/runtime".to_owned(),
+    ];
     [
-        Program { name: "container-runtime", args: runtime, backoff: backoff.clone() },
-        Program { name: "kubelet", args: sandbox.kubelet.clone(), backoff },
+        Program {
+            name: "container-runtime",
+            args: runtime,
+            backoff: backoff.clone(),
+        },
+        Program {
+            name: "kubelet",
+            args: sandbox.kubelet.clone(),
+            backoff,
+        },
     ]
 }
 
@@ -77,7 +96,10 @@ fn start(program: Program, running: &mut BTreeMap<i32, Program>) -> Result<()> {
     let child = Command::new(format!("/usr/local/bin/{}", program.name))
         .args(&program.args)
         .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
         .env("HOME", "/root")
         .stdin(Stdio::null())
         .stdout(log.try_clone().context("could not share the log")?)
@@ -128,6 +150,10 @@ async fn end(
             () = &mut deadline => return,
             _ = children.recv() => {}
         }
-        left -= reap().iter().filter(|pid| running.contains_key(pid)).count().min(left);
+        left -= reap()
+            .iter()
+            .filter(|pid| running.contains_key(pid))
+            .count()
+            .min(left);
     }
 }
