@@ -1,5 +1,7 @@
 //! `CertificateSigningRequest`: <https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/>.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use styr_meta::FieldError;
 use styr_meta::field::Path;
@@ -58,6 +60,10 @@ impl Rules for CertificateSigningRequest {
         }
         if tree::text(object, "spec.request").is_empty() {
             errors.push(FieldError::required(path.child("request"), ""));
+        } else if !is_request(tree::text(object, "spec.request")) {
+            let value = tree::at(object, "spec.request").clone();
+            let text = "PEM block type must be CERTIFICATE REQUEST";
+            errors.push(FieldError::invalid(path.child("request"), value, text));
         }
         let signer = tree::text(object, "spec.signerName");
         if signer.is_empty() {
@@ -96,6 +102,12 @@ impl Rules for CertificateSigningRequest {
         };
         Some(cell)
     }
+}
+
+/// Whether bytes (in base 64) are a request in PEM.
+fn is_request(encoded: &str) -> bool {
+    let bytes = STANDARD.decode(encoded).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE REQUEST-----")
 }
 
 /// Conditions say when they came, and since when they are so.

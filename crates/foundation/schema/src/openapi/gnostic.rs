@@ -27,7 +27,7 @@ pub fn document(document: &Value) -> Vec<u8> {
         }
     });
     wire::message(9, &mut out, |out| {
-        named_schemas(&document["definitions"], out)
+        named_schemas(&document["definitions"], out);
     });
     out
 }

@@ -48,6 +48,7 @@ pub(super) fn check(service: &Value) -> Vec<FieldError> {
     addresses(spec, &path, &mut errors);
     one_of(spec, &path, ("type", &TYPES), &mut errors);
     policies(spec, &path, &mut errors);
+    source_ranges(spec, &path, &mut errors);
     if kind != "LoadBalancer" {
         if !tree::items(spec, "loadBalancerSourceRanges").is_empty() {
             let text = "may only be used when `type` is 'LoadBalancer'";
@@ -64,6 +65,36 @@ pub(super) fn check(service: &Value) -> Vec<FieldError> {
         }
     }
     errors
+}
+
+/// Ranges whose clients a load balancer serves. Upstream names the field by its Go name.
+fn source_ranges(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let path = path.child("LoadBalancerSourceRanges");
+    let ranges = tree::items(spec, "loadBalancerSourceRanges")
+        .iter()
+        .filter_map(Value::as_str);
+    for (index, range) in ranges.enumerate() {
+        let text = match range
+            .trim()
+            .split_once('/')
+            .map(|(ip, bits)| (ip.parse(), bits.parse()))
+        {
+            Some((Ok(IpAddr::V4(ip)), Ok(bits @ 0..=32_u32))) => {
+                match ip.to_bits().checked_shl(bits).unwrap_or(0) {
+                    0 => continue,
+                    _ => "must not have bits set beyond the prefix length",
+                }
+            }
+            Some((Ok(IpAddr::V6(ip)), Ok(bits @ 0..=128_u32))) => {
+                match ip.to_bits().checked_shl(bits).unwrap_or(0) {
+                    0 => continue,
+                    _ => "must not have bits set beyond the prefix length",
+                }
+            }
+            _ => "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)",
+        };
+        errors.push(FieldError::invalid(path.index(index), range, text));
+    }
 }
 
 fn is_headless(spec: &Value) -> bool {
