@@ -85,7 +85,7 @@ impl Authorizer for Always {
         if self.0 {
             Decision::Allow(String::new())
         } else {
-            Decision::NoOpinion("Everything is forbidden.".to_owned())
+            Decision::NoOpinion("alwaysdeny: Everything is forbidden.".to_owned())
         }
     }
 

@@ -59,7 +59,7 @@ impl State {
                 decided => return decided,
             }
         }
-        Decision::NoOpinion(reasons.join(", "))
+        Decision::NoOpinion(reasons.join("\n"))
     }
 
     /// What a user may do in a namespace, by all authorizers.

@@ -3,6 +3,7 @@
 //! The verbs `escalate` and `bind` on the role lift the check.
 //! See <https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping>.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -122,7 +123,8 @@ impl Escalation {
 
 fn refusal(attributes: &AdmissionAttributes<'_>, missing: &[Rule]) -> Status {
     let user = attributes.user;
-    let lines: Vec<String> = missing.iter().map(compact).collect();
+    let lines: BTreeSet<String> = compacted(missing).iter().map(describe).collect();
+    let lines: Vec<String> = lines.into_iter().collect();
     let groups: Vec<String> = user
         .groups
         .iter()
@@ -138,7 +140,26 @@ fn refusal(attributes: &AdmissionAttributes<'_>, missing: &[Rule]) -> Status {
     Status::forbidden(resource, attributes.name, why)
 }
 
-fn compact(rule: &Rule) -> String {
+/// Rules that differ by their verb only, as one.
+fn compacted(parts: &[Rule]) -> Vec<Rule> {
+    let mut out: Vec<Rule> = Vec::new();
+    for part in parts {
+        let same = out.iter_mut().find(|known| {
+            known.paths.is_empty()
+                && part.paths.is_empty()
+                && known.groups == part.groups
+                && known.resources == part.resources
+                && known.names == part.names
+        });
+        match same {
+            Some(known) => known.verbs.extend(part.verbs.iter().cloned()),
+            None => out.push(part.clone()),
+        }
+    }
+    out
+}
+
+fn describe(rule: &Rule) -> String {
     let list = |name: &str, items: &[String]| {
         let quoted: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
         format!("{name}:[{}]", quoted.join(" "))

@@ -144,8 +144,8 @@ impl Authorizer for Rbac {
         match (allowed, errors.as_slice()) {
             (Some(reason), _) => Decision::Allow(reason),
             (None, []) => Decision::NoOpinion(String::new()),
-            (None, [one]) => Decision::NoOpinion(format!("RBAC: {one}")),
-            (None, many) => Decision::NoOpinion(format!("RBAC: [{}]", many.join(", "))),
+            (None, [one]) => Decision::NoOpinion(format!("rbac: RBAC: {one}")),
+            (None, many) => Decision::NoOpinion(format!("rbac: RBAC: [{}]", many.join(", "))),
         }
     }
 

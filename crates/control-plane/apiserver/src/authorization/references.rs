@@ -10,6 +10,7 @@ pub(super) struct References {
     pub(super) secrets: BTreeSet<String>,
     pub(super) config_maps: BTreeSet<String>,
     pub(super) claims: BTreeSet<String>,
+    pub(super) resource_claims: BTreeSet<String>,
     pub(super) service_account: String,
 }
 
@@ -39,6 +40,13 @@ impl References {
                 references.add_environment(container);
             }
         }
+        let claims =
+            items(&spec["resourceClaims"]).chain(items(&pod["status"]["resourceClaimStatuses"]));
+        let extended = std::iter::once(&pod["status"]["extendedResourceClaimStatus"]);
+        let names = claims
+            .chain(extended)
+            .filter_map(|claim| claim["resourceClaimName"].as_str());
+        references.resource_claims.extend(names.map(str::to_owned));
         let name = text(&pod["metadata"]["name"]);
         for volume in items(&spec["volumes"]) {
             references.add_volume(volume, &name);
@@ -97,6 +105,34 @@ impl References {
             self.config_maps.insert(name.to_owned());
         }
     }
+}
+
+/// Secrets that the driver of a persistent volume needs: namespace, if it is told, and name.
+pub(super) fn volume_secrets(spec: &Value) -> impl Iterator<Item = (Option<&str>, &str)> {
+    const CSI: [&str; 3] = [
+        "nodePublishSecretRef",
+        "nodeStageSecretRef",
+        "nodeExpandSecretRef",
+    ];
+    const OTHERS: [&str; 6] = [
+        "cephfs",
+        "flexVolume",
+        "iscsi",
+        "rbd",
+        "scaleIO",
+        "storageos",
+    ];
+    let of_csi = CSI.iter().map(|field| &spec["csi"][*field]);
+    let of_others = OTHERS.iter().map(|driver| &spec[*driver]["secretRef"]);
+    let references = of_csi.chain(of_others).filter_map(|reference| {
+        let place = reference["namespace"]
+            .as_str()
+            .filter(|place| !place.is_empty());
+        Some((place, reference["name"].as_str()?))
+    });
+    let azure = &spec["azureFile"];
+    let place = azure["secretNamespace"].as_str();
+    references.chain(azure["secretName"].as_str().map(|name| (place, name)))
 }
 
 fn items(list: &Value) -> impl Iterator<Item = &Value> {

@@ -66,7 +66,7 @@ async fn a_binding_to_a_role_that_is_gone_says_so() {
     let rbac = rbac();
     let gone = json!({"metadata": {"name": "reader", "namespace": "a"}});
     rbac.tables.write().unwrap().role(Change::Deleted(&gone));
-    let reason = r#"RBAC: role.rbac.authorization.k8s.io "reader" not found"#;
+    let reason = r#"rbac: RBAC: role.rbac.authorization.k8s.io "reader" not found"#;
     let decision = decide(&rbac, &user("jane", "dev"), "a").await;
     assert_eq!(decision, Decision::NoOpinion(reason.into()));
 }
