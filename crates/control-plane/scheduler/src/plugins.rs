@@ -11,13 +11,15 @@ mod scheduling_gates;
 mod taint_toleration;
 mod topology_spread;
 mod unsupported;
+mod volume_binding;
 
 use crate::framework::Plugin;
+pub(crate) use volume_binding::Storage;
 
 /// Upstream's default profile, as far as it is there; each later one is asked only of what the
-/// earlier ones let pass.
-pub(crate) fn default() -> Vec<Box<dyn Plugin>> {
-    vec![
+/// earlier ones let pass. Without `storage`, volumes are not looked at.
+pub(crate) fn default(storage: Option<Storage>) -> Vec<Box<dyn Plugin>> {
+    let mut plugins: Vec<Box<dyn Plugin>> = vec![
         Box::new(scheduling_gates::SchedulingGates),
         Box::new(node_unschedulable::NodeUnschedulable),
         Box::new(node_name::NodeName),
@@ -25,9 +27,16 @@ pub(crate) fn default() -> Vec<Box<dyn Plugin>> {
         Box::new(node_affinity::NodeAffinity),
         Box::new(node_ports::NodePorts),
         Box::new(resources_fit::NodeResourcesFit),
+    ];
+    if let Some(storage) = storage {
+        plugins.push(Box::new(volume_binding::VolumeBinding::new(storage)));
+    }
+    let rest: [Box<dyn Plugin>; 4] = [
         Box::new(topology_spread::PodTopologySpread),
         Box::new(inter_pod_affinity::InterPodAffinity),
         Box::new(resources_balanced::NodeResourcesBalancedAllocation),
         Box::new(unsupported::Unsupported),
-    ]
+    ];
+    plugins.extend(rest);
+    plugins
 }

@@ -20,14 +20,12 @@ pub(crate) fn text(diagnosis: &Diagnosis, after: &str) -> String {
         return "no nodes available to schedule pods".to_owned();
     }
     let mut text = format!("0/{nodes} nodes are available:");
-    match &diagnosis.general {
-        Some(general) => text.push_str(&format!(" {general}.")),
-        None => text.push_str(&histogram(reasons)),
+    if let Some(general) = &diagnosis.general {
+        // Upstream's preemption finds no state of a pod that was rejected this early, and says so.
+        return format!("{text} {general}. not found");
     }
-    text.push_str(&format!(
-        " no new claims to deallocate, preemption: 0/{nodes} nodes are available:{after}"
-    ));
-    text
+    text.push_str(&histogram(reasons));
+    format!("{text} preemption: 0/{nodes} nodes are available:{after}")
 }
 
 /// What preemption says: nothing to win, or nobody to make go.

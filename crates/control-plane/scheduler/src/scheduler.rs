@@ -85,7 +85,14 @@ pub(crate) async fn run(
         bound,
         filling: 5,
     };
-    let plugins = Arc::new(plugins::default());
+    let storage = plugins::Storage {
+        claims,
+        volumes,
+        classes,
+        client: client.clone(),
+        clock: Arc::clone(&clock),
+    };
+    let plugins = Arc::new(plugins::default(Some(storage)));
     let recorder = |name: &String| {
         let source = EventSource {
             component: Some(name.clone()),

@@ -12,12 +12,12 @@ fn the_text_counts_reasons_as_upstream_does() {
     snapshot.set_node(node("a", &json!({}), &taint));
     let big = json!([{ "name": "c", "resources": { "requests": { "cpu": "64" } } }]);
     let big = pod("big", &json!({ "containers": big }));
-    let diagnosis = choose(&plugins::default(), &big, &snapshot, 0).expect_err("fits nowhere");
+    let diagnosis = choose(&plugins::default(None), &big, &snapshot, 0).expect_err("fits nowhere");
     let after = report::preemption(&diagnosis, "unused");
     assert_eq!(
         report::text(&diagnosis, &after),
         "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). \
-         no new claims to deallocate, preemption: 0/2 nodes are available: \
+         preemption: 0/2 nodes are available: \
          2 Preemption is not helpful for scheduling."
     );
 }
@@ -28,7 +28,7 @@ fn a_selector_decides() {
     snapshot.set_node(node("c", &json!({ "disk": "fast" }), &json!({})));
     let wanting = pod("p", &json!({ "nodeSelector": { "disk": "fast" } }));
     for turn in 0..3 {
-        let chosen = choose(&plugins::default(), &wanting, &snapshot, turn);
+        let chosen = choose(&plugins::default(None), &wanting, &snapshot, turn);
         assert_eq!(chosen.as_deref(), Ok("c"));
     }
 }
@@ -39,7 +39,7 @@ fn pods_spread_over_equal_nodes() {
     let mut chosen = Vec::new();
     for name in ["p", "q", "r"] {
         let info = pod(name, &json!({}));
-        let node = choose(&plugins::default(), &info, &snapshot, 0).expect("fits");
+        let node = choose(&plugins::default(None), &info, &snapshot, 0).expect("fits");
         snapshot.place(&info, &node);
         chosen.push(node);
     }
@@ -53,11 +53,11 @@ fn room_for_pods_ends() {
     for name in ["p", "q", "r"] {
         snapshot.place(&pod(name, &json!({})), "a");
     }
-    let diagnosis = choose(&plugins::default(), &pod("s", &json!({})), &snapshot, 0);
+    let diagnosis = choose(&plugins::default(None), &pod("s", &json!({})), &snapshot, 0);
     let diagnosis = diagnosis.expect_err("three pods are the most");
     assert_eq!(diagnosis.reasons.get("Too many pods"), Some(&1));
     assert!(snapshot.remove("q"));
-    assert!(choose(&plugins::default(), &pod("s", &json!({})), &snapshot, 0).is_ok());
+    assert!(choose(&plugins::default(None), &pod("s", &json!({})), &snapshot, 0).is_ok());
 }
 
 #[test]
@@ -68,10 +68,10 @@ fn a_port_of_the_node_is_taken_once() {
         json!({ "containers": [{ "name": "c", "ports": [port] }] })
     };
     snapshot.place(&pod("p", &ports("10.0.0.1")), "a");
-    assert!(choose(&plugins::default(), &pod("q", &ports("")), &snapshot, 0).is_err());
+    assert!(choose(&plugins::default(None), &pod("q", &ports("")), &snapshot, 0).is_err());
     assert!(
         choose(
-            &plugins::default(),
+            &plugins::default(None),
             &pod("q", &ports("10.0.0.2")),
             &snapshot,
             0
@@ -83,7 +83,7 @@ fn a_port_of_the_node_is_taken_once() {
 #[test]
 fn what_is_not_known_is_named() {
     let wanting = pod("p", &json!({ "resourceClaims": [{ "name": "gpu" }] }));
-    let diagnosis = choose(&plugins::default(), &wanting, &snapshot(&["a"]), 0);
+    let diagnosis = choose(&plugins::default(None), &wanting, &snapshot(&["a"]), 0);
     let general = diagnosis.expect_err("not known").general;
     assert_eq!(
         general.as_deref(),
