@@ -2,12 +2,12 @@
 //!
 //! The only owner of workers. It knows pods by uid; what a pod does is its worker's business.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::core::v1::{Node, Pod, PodStatus};
 use styr_base::Tasks;
-use styr_client::{Cache, Change, Subscription};
+use styr_client::{Cache, Change, Object, Subscription};
 use styr_meta::Quantity;
 use tokio::sync::{mpsc, watch};
 
@@ -92,6 +92,8 @@ pub(crate) struct Pods {
     ended: (mpsc::Sender<String>, mpsc::Receiver<String>),
     /// By uid. A static pod may have to wait for an older one of the same name.
     static_pods: BTreeMap<String, Arc<Pod>>,
+    /// Uids of static pods whose mirrors are being made.
+    mirroring: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Pods {
@@ -103,6 +105,7 @@ impl Pods {
             tasks: Tasks::new(),
             ended: mpsc::channel(ENDED_MAX),
             static_pods: BTreeMap::new(),
+            mirroring: Arc::default(),
         }
     }
 
@@ -119,8 +122,8 @@ impl Pods {
         if let Some(source) = &mut source {
             self.take_static(source.read());
         }
-        let mut is_synced = api.is_none();
-        if is_synced {
+        let mut node = self.node.as_ref().map(Cache::subscribe);
+        if api.is_none() {
             self.end_orphans().await;
         }
         loop {
@@ -140,18 +143,21 @@ impl Pods {
                 change = next(&mut api) => match change {
                     None => return,
                     Some(Change::Synced) => {
-                        is_synced = true;
                         self.end_orphans().await;
                         self.mirror_all();
                     }
                     Some(Change::Applied { new, .. }) => self.applied(new),
                     Some(Change::Deleted(old)) => self.deleted(&old),
                 },
+                // Mirrors are owned by the node, so they wait for it.
+                change = next(&mut node) => match change {
+                    None => return,
+                    Some(_) => self.mirror_all(),
+                },
                 uid = self.ended.1.recv() => if let Some(uid) = uid {
                     self.forget(&uid);
                 },
             }
-            let _ = is_synced;
         }
     }
 
@@ -312,9 +318,9 @@ impl Pods {
     }
 }
 
-async fn next(api: &mut Option<Subscription<Pod>>) -> Option<Change<Pod>> {
-    match api {
-        Some(api) => api.next().await,
+async fn next<K: Object>(changes: &mut Option<Subscription<K>>) -> Option<Change<K>> {
+    match changes {
+        Some(changes) => changes.next().await,
         None => std::future::pending().await,
     }
 }

@@ -1,14 +1,22 @@
 //! Mirror pods: what the API shows of static pods.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     DeleteOptions, ObjectMeta, OwnerReference, Preconditions,
 };
+use styr_base::Backoff;
 
 use super::Pods;
 use crate::pod;
+
+/// The namespace may not be there yet, or the server may be busy.
+const RETRY: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_secs(10);
+/// Then the next change of a source or of the node tries again.
+const TRIES_MAX: u32 = 20;
 
 impl Pods {
     /// Makes the mirrors that are missing, and removes those of which nothing is left.
@@ -111,20 +119,41 @@ impl Pods {
             controller: Some(true),
             ..OwnerReference::default()
         };
+        let uid = pod::uid(pod).to_owned();
+        let mirroring = Arc::clone(&self.mirroring);
+        if !mirroring
+            .lock()
+            .expect("no holder of this lock panics")
+            .insert(uid.clone())
+        {
+            return;
+        }
         let mirror = mirror_of(pod, owner);
+        let clock = self.shared.clock.clone();
         self.tasks.spawn_infallible(async move {
-            match server.client.create(&mirror).await {
-                Ok(created) => server.pods.observe_write(created),
-                Err(error) if error.is_already_exists() => {}
-                Err(error) => {
-                    let text = crate::objects::said(&error);
-                    tracing::warn!(
-                        pod = pod::name(&mirror),
-                        text,
-                        "could not create a mirror pod"
-                    );
+            let mut backoff = Backoff::new(RETRY, RETRY_MAX);
+            for _ in 0..TRIES_MAX {
+                match server.client.create(&mirror).await {
+                    Ok(created) => {
+                        server.pods.observe_write(created);
+                        break;
+                    }
+                    Err(error) if error.is_already_exists() => break,
+                    Err(error) => {
+                        let text = crate::objects::said(&error);
+                        tracing::warn!(
+                            pod = pod::name(&mirror),
+                            text,
+                            "could not create a mirror pod"
+                        );
+                    }
                 }
+                clock.sleep(backoff.next_wait()).await;
             }
+            mirroring
+                .lock()
+                .expect("no holder of this lock panics")
+                .remove(&uid);
         });
     }
 }

@@ -28,7 +28,8 @@ pub(super) async fn summary(service: &Service) -> Answer {
         .unwrap_or_default();
     let mut pods: BTreeMap<String, Value> = BTreeMap::new();
     for stats in &containers {
-        let Some(attributes) = &stats.attributes else {
+        // Those that have ended use nothing.
+        let Some(attributes) = stats.attributes.as_ref().filter(|_| stats.cpu.is_some()) else {
             continue;
         };
         let label = |key: &str| attributes.labels.get(key).cloned().unwrap_or_default();
