@@ -91,6 +91,27 @@ pub fn dns1123_subdomain(text: &str) -> Vec<String> {
     wrong
 }
 
+/// A name of DNS that may have underscores, as domains to search in.
+pub fn dns1123_subdomain_with_underscore(text: &str) -> Vec<String> {
+    const PART: &str = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+    let mut wrong = Vec::new();
+    if text.len() > SUBDOMAIN_MAX {
+        wrong.push(too_long(SUBDOMAIN_MAX));
+    }
+    let is_part = |part: &str| {
+        let bytes = part.strip_prefix('_').unwrap_or(part).as_bytes();
+        bytes.first().is_some_and(|&c| is_lower(c))
+            && bytes.last().is_some_and(|&c| is_lower(c))
+            && bytes.iter().all(|&c| is_lower(c) || b"-_".contains(&c))
+    };
+    if !text.split('.').all(is_part) {
+        let words = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character";
+        let pattern = format!(r"{PART}(\.{PART})*");
+        wrong.push(mismatch(words, &pattern, &["example.com"]));
+    }
+    wrong
+}
+
 /// A subdomain whose first label may be `*`.
 pub fn wildcard_dns1123_subdomain(text: &str) -> Vec<String> {
     let mut wrong = Vec::new();

@@ -6,7 +6,7 @@ use styr_meta::{FieldError, names};
 
 use super::deployment::ready;
 use super::workload;
-use crate::core::pod_template;
+use crate::core::{persistent_volume_claim, pod_template};
 use crate::rules::{Context, Rules};
 use crate::{cells, numbers, tree};
 
@@ -48,6 +48,11 @@ impl Rules for StatefulSet {
                 ));
             }
         }
+        let claims = path.child("volumeClaimTemplates");
+        for (index, claim) in tree::items(spec, "volumeClaimTemplates").iter().enumerate() {
+            let at = claims.index(index).child("spec");
+            persistent_volume_claim::spec(tree::at(claim, "spec"), &at, &mut errors);
+        }
         let spec = with_claims(spec);
         workload::selector_and_template(&spec, &path, "statefulset", &mut errors);
         errors
@@ -87,6 +92,14 @@ fn policies(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
             policy,
             "must be 'OrderedReady' or 'Parallel'",
         ));
+    }
+    let retention = tree::at(spec, "persistentVolumeClaimRetentionPolicy");
+    let at = path.child("persistentVolumeClaimRetentionPolicy");
+    for field in ["whenDeleted", "whenScaled"] {
+        let (value, known) = (tree::text(retention, field), ["Retain", "Delete"]);
+        if !known.contains(&value) {
+            errors.push(FieldError::not_supported(at.child(field), value, &known));
+        }
     }
     let strategy = tree::at(spec, "updateStrategy");
     let rolling = tree::at(strategy, "rollingUpdate");

@@ -33,28 +33,26 @@ pub(super) fn selector_and_template(
     }
     let template = tree::at(spec, "template");
     let at = path.child("template");
-    let Ok(parsed) = labels::Selector::from_value(found) else {
-        let text = "invalid label selector";
-        errors.push(FieldError::invalid(
-            path.child("selector"),
-            found.clone(),
-            text,
-        ));
-        return;
-    };
-    let map = tree::at(template, "metadata.labels");
-    if !parsed.is_everything() && !parsed.matches(map.as_object()) {
-        let text = "`selector` does not match template `labels`";
-        errors.push(FieldError::invalid(
-            at.child("metadata.labels"),
-            map.clone(),
-            text,
-        ));
+    match labels::Selector::from_value(found) {
+        Ok(parsed) => selected(&parsed, template, &at, errors),
+        Err(_) => {
+            let text = if kind == "statefulset" {
+                ""
+            } else {
+                "invalid label selector"
+            };
+            errors.push(FieldError::invalid(
+                path.child("selector"),
+                found.clone(),
+                text,
+            ));
+            if kind != "statefulset" {
+                return;
+            }
+        }
     }
-    errors.extend(validate::template(template, &at));
     let policy = tree::text(template, "spec.restartPolicy");
-    let known = ["Always", "OnFailure", "Never"];
-    if policy != "Always" && known.contains(&policy) {
+    if policy != "Always" {
         let at = at.child("spec.restartPolicy");
         errors.push(FieldError::not_supported(at, policy, &["Always"]));
     }
@@ -70,6 +68,25 @@ pub(super) fn selector_and_template(
             text,
         ));
     }
+}
+
+/// The template is one that the selector selects, and a valid one.
+fn selected(
+    selector: &labels::Selector,
+    template: &Value,
+    path: &Path,
+    errors: &mut Vec<FieldError>,
+) {
+    let map = tree::at(template, "metadata.labels");
+    if !selector.is_everything() && !selector.matches(map.as_object()) {
+        let text = "`selector` does not match template `labels`";
+        errors.push(FieldError::invalid(
+            path.child("metadata.labels"),
+            map.clone(),
+            text,
+        ));
+    }
+    errors.extend(validate::template(template, path));
 }
 
 /// A field of the spec that stays as it was.

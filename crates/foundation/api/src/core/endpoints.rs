@@ -80,6 +80,18 @@ fn check(subset: &Value, path: &Path, errors: &mut Vec<FieldError>) {
     for list in lists {
         for (index, address) in tree::items(subset, list).iter().enumerate() {
             let at = path.child(list).index(index);
+            for (field, check) in [
+                ("hostname", names::dns1123_label as fn(&str) -> Vec<String>),
+                ("nodeName", names::dns1123_subdomain),
+            ] {
+                let name = tree::text(address, field);
+                if name.is_empty() {
+                    continue;
+                }
+                for text in check(name) {
+                    errors.push(FieldError::invalid(at.child(field), name, text));
+                }
+            }
             let ip = tree::text(address, "ip");
             let text = match ip.parse::<IpAddr>() {
                 Err(_) => {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use styr_meta::field::Path;
 use styr_meta::{FieldError, names, object};
 
-use super::pod_template::node_selector;
+use super::pod_template::{host_path, node_selector};
 use super::volume_claim;
 use crate::rules::{Context, Rules};
 use crate::tree;
@@ -12,29 +12,30 @@ use crate::tree;
 pub(crate) struct PersistentVolume;
 
 const POLICIES: [&str; 3] = ["Delete", "Recycle", "Retain"];
-const SOURCES: [&str; 22] = [
-    "awsElasticBlockStore",
-    "azureDisk",
-    "azureFile",
-    "cephfs",
-    "cinder",
-    "csi",
-    "fc",
-    "flexVolume",
-    "flocker",
-    "gcePersistentDisk",
-    "glusterfs",
-    "hostPath",
-    "iscsi",
-    "local",
-    "nfs",
-    "photonPersistentDisk",
-    "portworxVolume",
-    "quobyte",
-    "rbd",
-    "scaleIO",
-    "storageos",
-    "vsphereVolume",
+/// All sources in upstream's order, and the names by which it shows them.
+const SOURCES: [(&str, &str); 22] = [
+    ("hostPath", "hostPath"),
+    ("gcePersistentDisk", "gcePersistentDisk"),
+    ("awsElasticBlockStore", "awsElasticBlockStore"),
+    ("glusterfs", "glusterfs"),
+    ("flocker", "flocker"),
+    ("nfs", "nfs"),
+    ("rbd", "rbd"),
+    ("quobyte", "quobyte"),
+    ("cephfs", "cephFS"),
+    ("iscsi", "iscsi"),
+    ("cinder", "cinder"),
+    ("fc", "fc"),
+    ("flexVolume", ""),
+    ("azureFile", "azureFile"),
+    ("vsphereVolume", "vsphereVolume"),
+    ("photonPersistentDisk", "photonPersistentDisk"),
+    ("portworxVolume", "portworxVolume"),
+    ("azureDisk", "azureDisk"),
+    ("scaleIO", "scaleIO"),
+    ("local", "local"),
+    ("storageos", "storageos"),
+    ("csi", "csi"),
 ];
 
 /// The class of a volume was once said in an annotation.
@@ -87,14 +88,13 @@ impl Rules for PersistentVolume {
             }
         }
         source(spec, &path, &mut errors);
-        let class = tree::text(spec, "storageClassName");
-        if !class.is_empty() {
+        for field in ["storageClassName", "volumeAttributesClassName"] {
+            let class = tree::text(spec, field);
+            if class.is_empty() {
+                continue;
+            }
             for text in names::dns1123_subdomain(class) {
-                errors.push(FieldError::invalid(
-                    path.child("storageClassName"),
-                    class,
-                    text,
-                ));
+                errors.push(FieldError::invalid(path.child(field), class, text));
             }
         }
         volume_claim::volume_mode(spec, &path, &mut errors);
@@ -104,7 +104,7 @@ impl Rules for PersistentVolume {
     fn validate_update(&self, object: &Value, old: &Value, cx: &Context) -> Vec<FieldError> {
         let mut errors = self.validate(object, cx);
         let path = Path::root("spec");
-        for kind in SOURCES {
+        for (kind, _) in SOURCES {
             let (new, had) = (
                 tree::at(&object["spec"], kind),
                 tree::at(&old["spec"], kind),
@@ -214,17 +214,22 @@ fn capacity(capacity: &Value, path: &Path, errors: &mut Vec<FieldError>) {
 fn source(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
     let mut found = SOURCES
         .iter()
-        .filter(|kind| !tree::at(spec, kind).is_null());
-    match found.next() {
+        .filter(|(kind, _)| !tree::at(spec, kind).is_null());
+    let first = found.next().map(|(kind, _)| *kind);
+    match first {
         None => errors.push(FieldError::required(path, "must specify a volume type")),
-        Some(&"local") if tree::at(spec, "nodeAffinity").is_null() => {
+        Some("local") if tree::at(spec, "nodeAffinity").is_null() => {
             let text = "Local volume requires node affinity";
             errors.push(FieldError::required(path.child("nodeAffinity"), text));
         }
+        Some("hostPath") => {
+            host_path(tree::at(spec, "hostPath"), &path.child("hostPath"), errors);
+        }
         Some(_) => {}
     }
-    for kind in found {
+    // Upstream does not mind a flex volume beside another.
+    for (_, shown) in found.filter(|(_, shown)| !shown.is_empty()) {
         let text = "may not specify more than 1 volume type";
-        errors.push(FieldError::forbidden(path.child(kind), text));
+        errors.push(FieldError::forbidden(path.child(shown), text));
     }
 }

@@ -86,7 +86,8 @@ fn normalize_sources(object: &mut Value) {
     }
 }
 
-fn spec(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+/// What is wrong with what a claim, or a template of claims, asks for.
+pub(crate) fn spec(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
     let text = "at least 1 access mode is required";
     volume_claim::access_modes(spec, path, text, errors);
     errors.extend(selector::check(

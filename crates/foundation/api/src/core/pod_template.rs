@@ -2,12 +2,14 @@
 
 mod affinity;
 mod container;
+mod dns;
 mod env;
 mod image;
 mod mount;
 pub(crate) mod probe;
 mod projected;
 pub(crate) mod resources;
+mod restart;
 mod scheduling;
 mod security;
 pub(crate) mod validate;
@@ -15,6 +17,7 @@ mod volume;
 
 pub(crate) use affinity::node_selector;
 use serde_json::{Value, json};
+pub(crate) use volume::host_path;
 
 use crate::tree;
 

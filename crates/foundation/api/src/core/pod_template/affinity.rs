@@ -58,6 +58,9 @@ pub(crate) fn node_selector(selector: &Value, path: &Path, errors: &mut Vec<Fiel
 }
 
 fn node_term(term: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    for (index, requirement) in tree::items(term, "matchFields").iter().enumerate() {
+        field_requirement(requirement, &path.child("matchFields").index(index), errors);
+    }
     for (index, requirement) in tree::items(term, "matchExpressions").iter().enumerate() {
         let at = path.child("matchExpressions").index(index);
         let values = tree::items(requirement, "values");
@@ -94,6 +97,41 @@ fn node_term(term: &Value, path: &Path, errors: &mut Vec<FieldError>) {
                     text,
                 ));
             }
+        }
+    }
+}
+
+/// A node is chosen by its name alone.
+fn field_requirement(requirement: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let (operator, key) = (
+        tree::text(requirement, "operator"),
+        tree::text(requirement, "key"),
+    );
+    let values = tree::items(requirement, "values");
+    match operator {
+        "In" | "NotIn" if values.len() == 1 => {}
+        "In" | "NotIn" => {
+            let text =
+                "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
+            errors.push(FieldError::required(path.child("values"), text));
+        }
+        _ => {
+            let text = "not a valid selector operator";
+            errors.push(FieldError::invalid(path.child("operator"), operator, text));
+        }
+    }
+    if key != "metadata.name" {
+        let text = "not a valid field selector key";
+        errors.push(FieldError::invalid(path.child("key"), key, text));
+        return;
+    }
+    for (index, value) in values.iter().filter_map(Value::as_str).enumerate() {
+        for text in names::dns1123_subdomain(value) {
+            errors.push(FieldError::invalid(
+                path.child("values").index(index),
+                value,
+                text,
+            ));
         }
     }
 }

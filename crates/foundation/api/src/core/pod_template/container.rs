@@ -7,7 +7,7 @@ use styr_meta::field::Path;
 use styr_meta::{FieldError, names};
 
 use super::validate::one_of;
-use super::{env, mount, probe, resources, security, volume};
+use super::{env, mount, probe, resources, restart, security, volume};
 use crate::tree;
 
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
@@ -54,6 +54,8 @@ pub(super) fn common(
         &path.child("resources"),
         errors,
     );
+    restart::resize(container, path, errors);
+    restart::policy(container, path, errors);
     let context = tree::at(container, "securityContext");
     security::container(context, &path.child("securityContext"), errors);
 }

@@ -104,9 +104,7 @@ fn source(from: &Value, path: &Path, errors: &mut Vec<FieldError>) {
             continue;
         }
         let at = path.child(name);
-        if tree::text(reference, "name").is_empty() {
-            errors.push(FieldError::required(at.child("name"), ""));
-        }
+        object_name(tree::text(reference, "name"), &at.child("name"), errors);
         match tree::text(reference, "key") {
             "" => errors.push(FieldError::required(at.child("key"), "")),
             key => {
@@ -115,6 +113,16 @@ fn source(from: &Value, path: &Path, errors: &mut Vec<FieldError>) {
                 }
             }
         }
+    }
+}
+
+fn object_name(name: &str, path: &Path, errors: &mut Vec<FieldError>) {
+    if name.is_empty() {
+        errors.push(FieldError::required(path, ""));
+        return;
+    }
+    for text in names::dns1123_subdomain(name) {
+        errors.push(FieldError::invalid(path, name, text));
     }
 }
 
@@ -131,6 +139,12 @@ pub(super) fn field_ref(
     }
     let field = tree::text(reference, "fieldPath");
     let at = path.child("fieldPath");
+    let version = tree::text(reference, "apiVersion");
+    if version != "v1" && !field.is_empty() {
+        let text = format!("error converting fieldPath: unsupported pod version: {version}");
+        errors.push(FieldError::invalid(at, field, text));
+        return;
+    }
     if field.is_empty() {
         errors.push(FieldError::required(at, ""));
         return;
@@ -192,19 +206,21 @@ pub(super) fn sources(sources: &[Value], path: &Path, errors: &mut Vec<FieldErro
                 continue;
             }
             found += 1;
-            if tree::text(reference, "name").is_empty() {
-                errors.push(FieldError::required(at.child(name).child("name"), ""));
-            }
+            object_name(
+                tree::text(reference, "name"),
+                &at.child(name).child("name"),
+                errors,
+            );
         }
         match found {
             0 => {
                 let text = "must specify one of: `configMapRef` or `secretRef`";
-                errors.push(FieldError::invalid(&at, "", text));
+                errors.push(FieldError::invalid(path, "", text));
             }
             1 => {}
             _ => {
                 let text = "may not have more than one field specified at a time";
-                errors.push(FieldError::invalid(&at, "", text));
+                errors.push(FieldError::invalid(path, "", text));
             }
         }
     }

@@ -60,6 +60,7 @@ pub(super) fn check(
             errors.push(FieldError::invalid(it.child("subPathExpr"), value, text));
         }
         propagation(mount, container, &at.child("mountPropagation"), errors);
+        recursive(mount, &at.child("recursiveReadOnly"), errors);
     }
     block_devices(devices, volumes, &path.child("volumeDevices"), errors);
 }
@@ -74,6 +75,26 @@ fn propagation(mount: &Value, container: &Value, path: &Path, errors: &mut Vec<F
     }
     if mode == "Bidirectional" && !tree::is_true(container, "securityContext.privileged") {
         let text = "Bidirectional mount propagation is available only to privileged containers";
+        errors.push(FieldError::forbidden(path, text));
+    }
+}
+
+fn recursive(mount: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let modes = ["Disabled", "Enabled", "IfPossible"];
+    let Some(mode) = tree::at(mount, "recursiveReadOnly").as_str() else {
+        return;
+    };
+    if !modes.contains(&mode) {
+        errors.push(FieldError::not_supported(path, mode, &modes));
+        return;
+    }
+    if mode != "Disabled" && !tree::is_true(mount, "readOnly") {
+        let text = "may only be specified when readOnly is true";
+        errors.push(FieldError::forbidden(path, text));
+    }
+    let propagation = tree::text(mount, "mountPropagation");
+    if mode != "Disabled" && !matches!(propagation, "" | "None") {
+        let text = "may only be specified when mountPropagation is None or not specified";
         errors.push(FieldError::forbidden(path, text));
     }
 }

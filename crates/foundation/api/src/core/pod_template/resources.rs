@@ -38,6 +38,7 @@ pub(crate) fn check(resources: &Value, path: &Path, errors: &mut Vec<FieldError>
             _ => {}
         }
     }
+    claims(resources, path, errors);
     let has = |wanted: fn(&str) -> bool| {
         [limits, requests].iter().any(|list| {
             list.as_object()
@@ -52,6 +53,39 @@ pub(crate) fn check(resources: &Value, path: &Path, errors: &mut Vec<FieldError>
             path,
             "HugePages require cpu or memory",
         ));
+    }
+}
+
+fn claims(resources: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    for (index, claim) in tree::items(resources, "claims").iter().enumerate() {
+        let at = path.child("claims").index(index);
+        let request = tree::text(claim, "request");
+        if tree::text(claim, "name").is_empty() {
+            errors.push(FieldError::required(at.child("name"), ""));
+        }
+        if !request.is_empty() {
+            for text in names::dns1123_label(request) {
+                errors.push(FieldError::invalid(at.child("request"), request, text));
+            }
+        }
+    }
+}
+
+/// What a pod asks for as a whole.
+pub(super) fn pod(resources: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    if !tree::items(resources, "claims").is_empty() {
+        let text = "claims may not be set for Resources at pod-level";
+        errors.push(FieldError::forbidden(path.child("claims"), text));
+    }
+    for list in ["limits", "requests"] {
+        let at = path.child(list);
+        let amounts = tree::at(resources, list).as_object();
+        for (name, _) in amounts.into_iter().flatten() {
+            if !name.contains('/') && !is_standard(name) {
+                let text = "must be a standard resource type or fully qualified";
+                errors.push(FieldError::invalid(at.key(name), name.as_str(), text));
+            }
+        }
     }
 }
 

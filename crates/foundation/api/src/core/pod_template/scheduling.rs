@@ -87,6 +87,7 @@ pub(super) fn spread(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
                 &choices,
             ));
         }
+        domains(constraint, &at, errors);
         let same = |other: &&Value| {
             ["topologyKey", "whenUnsatisfiable"]
                 .iter()
@@ -105,6 +106,33 @@ pub(super) fn spread(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
         }
         let labels = tree::at(constraint, "labelSelector");
         errors.extend(selector::check(labels, &at.child("labelSelector")));
+    }
+}
+
+fn domains(constraint: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let choice = tree::text(constraint, "whenUnsatisfiable");
+    if let Some(count) = tree::at(constraint, "minDomains").as_i64() {
+        let at = path.child("minDomains");
+        if count <= 0 {
+            errors.push(FieldError::invalid(&at, count, "must be greater than zero"));
+        }
+        if choice != "DoNotSchedule" {
+            let text =
+                format!("can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {choice}");
+            errors.push(FieldError::invalid(&at, count, text));
+        }
+    }
+    let policies = ["Honor", "Ignore"];
+    for field in ["nodeAffinityPolicy", "nodeTaintsPolicy"] {
+        if let Some(policy) = tree::at(constraint, field).as_str()
+            && !policies.contains(&policy)
+        {
+            errors.push(FieldError::not_supported(
+                path.child(field),
+                policy,
+                &policies,
+            ));
+        }
     }
 }
 

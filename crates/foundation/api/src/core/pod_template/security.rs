@@ -39,6 +39,8 @@ pub(super) fn pod(context: &Value, path: &Path, errors: &mut Vec<FieldError>) {
         ("supplementalGroupsPolicy", &["Merge", "Strict"]),
         errors,
     );
+    let policies = &["MountOption", "Recursive"];
+    choice(context, path, ("seLinuxChangePolicy", policies), errors);
     let mut seen = Vec::new();
     for (index, sysctl) in tree::items(context, "sysctls").iter().enumerate() {
         let at = path.child("sysctls").index(index).child("name");

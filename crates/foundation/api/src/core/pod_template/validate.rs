@@ -6,7 +6,7 @@ use serde_json::Value;
 use styr_meta::field::Path;
 use styr_meta::{FieldError, names};
 
-use super::{affinity, container, scheduling, security, volume};
+use super::{affinity, container, dns, resources, scheduling, security, volume};
 use crate::{metadata, tree};
 
 /// What is being checked.
@@ -67,6 +67,9 @@ pub(crate) fn spec(spec: &Value, path: &Path, owner: Owner) -> Vec<FieldError> {
     numbers(spec, path, &mut errors);
     scheduling::tolerations(spec, path, &mut errors);
     host_aliases(spec, path, &mut errors);
+    dns::check(spec, path, &mut errors);
+    dns::hostname_override(spec, path, &mut errors);
+    pod_level(spec, path, &mut errors);
     errors
 }
 
@@ -168,15 +171,6 @@ fn choices(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
         let policies = &["Never", "PreemptLowerPriority"];
         one_of(spec, path, ("preemptionPolicy", policies), errors);
     }
-    if tree::text(spec, "dnsPolicy") == "None"
-        && tree::items(spec, "dnsConfig.nameservers").is_empty()
-    {
-        let text = "must provide at least one DNS nameserver when `dnsPolicy` is None";
-        errors.push(FieldError::required(
-            path.child("dnsConfig").child("nameservers"),
-            text,
-        ));
-    }
     let shared = tree::is_true(spec, "shareProcessNamespace");
     if shared && tree::is_true(spec, "hostPID") {
         let text = "ShareProcessNamespace and HostPID cannot both be enabled";
@@ -201,6 +195,38 @@ pub(crate) fn one_of(
     } else if !values.contains(&value) {
         errors.push(FieldError::not_supported(path.child(field), value, values));
     }
+}
+
+/// The operating system, claims, and amounts for the pod as a whole.
+fn pod_level(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let (os, known) = (tree::at(spec, "os"), ["linux", "windows"]);
+    if !os.is_null() {
+        match tree::text(os, "name") {
+            "" => errors.push(FieldError::required(path.child("os"), "cannot be empty")),
+            name if !known.contains(&name) => {
+                errors.push(FieldError::not_supported(path.child("os"), name, &known));
+            }
+            _ => {}
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (index, claim) in tree::items(spec, "resourceClaims").iter().enumerate() {
+        let at = path.child("resourceClaims").index(index).child("name");
+        match tree::text(claim, "name") {
+            "" => errors.push(FieldError::required(at, "")),
+            name if !seen.insert(name) => errors.push(FieldError::duplicate(at, name)),
+            name => {
+                for text in names::dns1123_label(name) {
+                    errors.push(FieldError::invalid(&at, name, text));
+                }
+            }
+        }
+    }
+    resources::pod(
+        tree::at(spec, "resources"),
+        &path.child("resources"),
+        errors,
+    );
 }
 
 fn names_of(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {

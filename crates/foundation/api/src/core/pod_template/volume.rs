@@ -22,6 +22,39 @@ const FIELDS: [&str; 5] = [
     "metadata.namespace",
     "metadata.uid",
 ];
+/// All sources in upstream's order, and the names by which it shows them.
+const SOURCES: [(&str, &str); 30] = [
+    ("emptyDir", "emptyDir"),
+    ("hostPath", "hostPath"),
+    ("gitRepo", "gitRepo"),
+    ("gcePersistentDisk", "gcePersistentDisk"),
+    ("awsElasticBlockStore", "awsElasticBlockStore"),
+    ("secret", "secret"),
+    ("nfs", "nfs"),
+    ("iscsi", "iscsi"),
+    ("glusterfs", "glusterfs"),
+    ("flocker", "flocker"),
+    ("persistentVolumeClaim", "persistentVolumeClaim"),
+    ("rbd", "rbd"),
+    ("cinder", "cinder"),
+    ("cephfs", "cephFS"),
+    ("quobyte", "quobyte"),
+    ("downwardAPI", "downwarAPI"),
+    ("fc", "fc"),
+    ("flexVolume", "flexVolume"),
+    ("configMap", "configMap"),
+    ("azureFile", "azureFile"),
+    ("vsphereVolume", "vsphereVolume"),
+    ("photonPersistentDisk", "photonPersistentDisk"),
+    ("portworxVolume", "portworxVolume"),
+    ("azureDisk", "azureDisk"),
+    ("storageos", "storageos"),
+    ("projected", "projected"),
+    ("scaleIO", "scaleIO"),
+    ("csi", "csi"),
+    ("ephemeral", "ephemeral"),
+    ("image", "image"),
+];
 const HOST_PATH_TYPES: [&str; 8] = [
     "",
     "BlockDevice",
@@ -63,17 +96,19 @@ pub(super) fn all<'a>(
 }
 
 /// Exactly one source; answers which.
-fn source<'a>(volume: &'a Value, path: &Path, errors: &mut Vec<FieldError>) -> &'a str {
-    let members = volume.as_object().into_iter().flatten();
-    let mut sources = members.filter(|(key, value)| *key != "name" && !value.is_null());
-    let Some((kind, value)) = sources.next() else {
+fn source(volume: &Value, path: &Path, errors: &mut Vec<FieldError>) -> &'static str {
+    let mut sources = SOURCES
+        .iter()
+        .filter(|(kind, _)| !tree::at(volume, kind).is_null());
+    let Some((kind, _)) = sources.next() else {
         errors.push(FieldError::required(path, "must specify a volume type"));
         return "";
     };
-    for (other, _) in sources {
+    for (_, shown) in sources {
         let text = "may not specify more than 1 volume type";
-        errors.push(FieldError::forbidden(path.child(other), text));
+        errors.push(FieldError::forbidden(path.child(shown), text));
     }
+    let value = tree::at(volume, kind);
     check(kind, value, &path.child(kind), errors);
     kind
 }
@@ -132,7 +167,7 @@ fn check(kind: &str, source: &Value, path: &Path, errors: &mut Vec<FieldError>) 
     }
 }
 
-fn host_path(source: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+pub(crate) fn host_path(source: &Value, path: &Path, errors: &mut Vec<FieldError>) {
     let target = tree::text(source, "path");
     if target.is_empty() {
         errors.push(FieldError::required(path.child("path"), ""));

@@ -235,8 +235,8 @@ fn addresses(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
     {
         let text = "first value must match `clusterIP`";
         errors.push(FieldError::invalid(
-            path.child("clusterIPs").index(0),
-            listed,
+            path.child("clusterIPs"),
+            all.to_vec(),
             text,
         ));
     }
