@@ -60,6 +60,11 @@ pub(crate) fn build(
     Ok(table)
 }
 
+/// Whether a request shows a token: then it must be a good one.
+pub(crate) fn has_bearer_token(request: &http::request::Parts) -> bool {
+    bearer::token(request).is_some()
+}
+
 fn text(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))
 }

@@ -6,7 +6,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
 use styr_meta::Status;
 
@@ -17,7 +16,7 @@ use crate::negotiation::{self, Form, Offer};
 use crate::query::Query;
 use crate::request::RequestInfo;
 use crate::server::State;
-use crate::{impersonation, paths, resources, response, status};
+use crate::{authentication, impersonation, paths, resources, response, status};
 
 /// Answers any request.
 pub(crate) async fn answer(state: Arc<State>, request: Request) -> Response {
@@ -97,7 +96,7 @@ async fn authenticate(state: &State, parts: &http::request::Parts) -> Result<Arc
             }
         }
     }
-    if state.config.anonymous_auth && !refused && !parts.headers.contains_key(AUTHORIZATION) {
+    if state.config.anonymous_auth && !refused && !authentication::has_bearer_token(parts) {
         return Ok(Arc::new(User::anonymous()));
     }
     Err(Status::unauthorized("Unauthorized"))

@@ -3,6 +3,7 @@
 mod request;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -24,7 +25,7 @@ pub struct Tokens {
     /// The first signs; all are accepted.
     issuers: Vec<String>,
     audiences: Vec<String>,
-    jwks_uri: Option<String>,
+    jwks_uri: String,
     /// Seconds; 0 is no limit.
     expiration_max: i64,
     /// Whether tokens for pods may be used longer than asked for, as upstream allows old clients.
@@ -60,7 +61,10 @@ impl Tokens {
             verifier,
             issuers,
             audiences,
-            jwks_uri: config.service_account_jwks_uri.clone(),
+            jwks_uri: config
+                .service_account_jwks_uri
+                .clone()
+                .unwrap_or_else(|| own_jwks_uri(config)),
             expiration_max: i64::try_from(config.service_account_max_token_expiration.as_secs())?,
             is_extended: config.service_account_extend_token_expiration,
         })
@@ -69,6 +73,23 @@ impl Tokens {
     /// For whom tokens are if nobody else is named: this server.
     pub(crate) fn audiences(&self) -> Vec<String> {
         self.audiences.clone()
+    }
+
+    /// Which of the audiences that somebody asks about a good token is for; of a token without
+    /// audiences all.
+    pub(crate) fn common_audiences(&self, token: &str, asked: &[String]) -> Vec<String> {
+        let asked = if asked.is_empty() {
+            &self.audiences
+        } else {
+            asked
+        };
+        let claims = self.verify(token).unwrap_or_default();
+        let held = |audience: &&String| match &claims["aud"] {
+            Value::String(one) => one == *audience,
+            Value::Array(many) => many.iter().any(|it| it == *audience),
+            _ => true,
+        };
+        asked.iter().filter(held).cloned().collect()
     }
 
     /// The claims of a token that one of the keys has signed.
@@ -90,10 +111,9 @@ impl Tokens {
     /// `/.well-known/openid-configuration`.
     pub(crate) fn provider(&self) -> Value {
         let issuer = self.issuers.first().map_or("", String::as_str);
-        let default = || format!("{}/openid/v1/jwks", issuer.trim_end_matches('/'));
         json!({
             "issuer": issuer,
-            "jwks_uri": self.jwks_uri.clone().unwrap_or_else(default),
+            "jwks_uri": self.jwks_uri,
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": self.verifier.algorithms(),
@@ -104,6 +124,13 @@ impl Tokens {
     pub(crate) fn key_set(&self) -> Value {
         self.verifier.jwks()
     }
+}
+
+/// Where this server itself shows its keys.
+fn own_jwks_uri(config: &Config) -> String {
+    let address = config.advertise_address.unwrap_or(config.bind_address);
+    let address = SocketAddr::new(address, config.secure_port);
+    format!("https://{address}/openid/v1/jwks")
 }
 
 fn text(path: &Path) -> Result<String> {

@@ -172,7 +172,13 @@ fn check_audiences(claims: &Value, wanted: &[String]) -> Result<(), AuthError> {
     {
         return Ok(());
     }
-    let text = format!("token audiences {held:?} is invalid for the target audiences {wanted:?}");
+    let list = |items: &[&str]| {
+        let quoted: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
+        format!("[{}]", quoted.join(" "))
+    };
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let (held, wanted) = (list(&held), list(&wanted));
+    let text = format!("token audiences {held} is invalid for the target audiences {wanted}");
     Err(AuthError(text))
 }
 

@@ -117,7 +117,11 @@ async fn bound(inbound: &Inbound, account: &Value, reference: &Value) -> Result<
             "the UID in the bound object reference ({}) does not match the UID in record. The object might have been deleted and then recreated",
             text("uid")
         );
-        return Err(status::conflict(&registry.kind, text("name"), &message));
+        return Err(Status::conflict(
+            ("", registry.kind.kind.as_str()),
+            text("name"),
+            message,
+        ));
     }
     let mut claims = vec![(claim, reference_claim(&found))];
     if resource == "pods" {

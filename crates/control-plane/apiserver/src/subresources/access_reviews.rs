@@ -38,9 +38,13 @@ pub(super) async fn local(inbound: Inbound, kind: Arc<Kind>) -> Result<Response,
         .as_str()
         .unwrap_or("");
     if asked != namespace {
-        return Err(Status::bad_request(format!(
-            "spec.resourceAttributes.namespace must match namespace: {namespace}"
-        )));
+        let field = "spec.resourceAttributes.namespace";
+        let problem = FieldError::invalid(field, asked, "must match metadata.namespace");
+        return Err(Status::invalid(
+            (kind.group.as_str(), ""),
+            "",
+            vec![problem],
+        ));
     }
     review["metadata"]["namespace"] = namespace.into();
     let user = subject_of(&review);
@@ -58,6 +62,8 @@ pub(super) async fn rules(inbound: Inbound, kind: Arc<Kind>) -> Result<Response,
         return Err(Status::bad_request("no namespace on request"));
     }
     let summary = inbound.state.rules_for(&inbound.user, &namespace);
+    // Upstream answers a new object, without the question.
+    review["spec"] = json!({});
     review["status"] = json!({
         "resourceRules": summary.resource_rules,
         "nonResourceRules": summary.non_resource_rules,
@@ -84,17 +90,16 @@ fn check_spec(kind: &Kind, review: &Value, names_user: bool) -> Result<(), Statu
     let spec = &review["spec"];
     let has = |field: &str| spec[field].is_object();
     let mut problems = Vec::new();
-    if has("resourceAttributes") && has("nonResourceAttributes") {
-        let detail = "cannot be specified in combination with resourceAttributes";
-        problems.push(FieldError::invalid(
-            "spec.nonResourceAttributes",
-            spec["nonResourceAttributes"].clone(),
-            detail,
-        ));
-    }
-    if !has("resourceAttributes") && !has("nonResourceAttributes") {
+    if has("resourceAttributes") == has("nonResourceAttributes") {
         let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
-        problems.push(FieldError::invalid("spec", Value::Null, detail));
+        let given = match &spec["nonResourceAttributes"] {
+            Value::Object(given) => json!({
+                "Path": given.get("path").unwrap_or(&json!("")),
+                "Verb": given.get("verb").unwrap_or(&json!("")),
+            }),
+            _ => Value::Null,
+        };
+        problems.push(FieldError::invalid("spec", given, detail));
     }
     let is_nobody = spec["user"].as_str().unwrap_or("").is_empty()
         && spec["groups"].as_array().is_none_or(Vec::is_empty);

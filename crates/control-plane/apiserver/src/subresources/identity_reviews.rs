@@ -48,11 +48,7 @@ pub(super) async fn token(mut inbound: Inbound, kind: Arc<Kind>) -> Result<Respo
         .collect();
     review["status"] = match authenticate(&inbound, &token, &asked).await {
         Ok(Some(user)) => {
-            let audiences = if asked.is_empty() {
-                inbound.state.tokens.audiences()
-            } else {
-                asked
-            };
+            let audiences = inbound.state.tokens.common_audiences(&token, &asked);
             json!({ "authenticated": true, "user": user_info(&user), "audiences": audiences })
         }
         Ok(None) => json!({
@@ -60,7 +56,10 @@ pub(super) async fn token(mut inbound: Inbound, kind: Arc<Kind>) -> Result<Respo
             "user": {},
             "error": "invalid bearer token",
         }),
-        Err(error) => json!({ "authenticated": false, "user": {}, "error": error }),
+        Err(error) => {
+            let error = format!("[invalid bearer token, {error}]");
+            json!({ "authenticated": false, "user": {}, "error": error })
+        }
     };
     Ok(response::document(
         &kind.shape,
