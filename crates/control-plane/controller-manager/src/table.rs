@@ -49,6 +49,7 @@ controllers! {
     "deployment-controller", "deployment-controller", crate::deployment::build;
     "endpointslice-controller", "endpointslice-controller", crate::endpoint_slice::build;
     "garbage-collector-controller", "generic-garbage-collector", crate::garbage_collector::build;
+    "job-controller", "job-controller", crate::job::build;
     "namespace-controller", "namespace-controller", crate::namespace::build;
     "node-ipam-controller", "node-controller", crate::node_ipam::build;
     "node-lifecycle-controller", "node-controller", crate::node_lifecycle::build;
@@ -63,6 +64,7 @@ controllers! {
     "statefulset-controller", "statefulset-controller", crate::stateful_set::build;
     "taint-eviction-controller", "node-controller", crate::taint_eviction::build;
     "token-cleaner-controller", "token-cleaner", crate::bootstrap::clean::build;
+    "ttl-after-finished-controller", "ttl-after-finished-controller", crate::finished::build;
 }
 
 /// A name that no release of upstream knows.
