@@ -8,6 +8,7 @@ mod contract;
 mod error;
 pub mod proto;
 
+pub use client::{EtcdClient, TlsFiles};
 pub use contract::{
     Event, EventKind, KeyValue, Range, RangeAnswer, Revision, Status, Store, WatchItem, WatchStream,
 };
