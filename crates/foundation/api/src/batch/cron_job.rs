@@ -49,6 +49,21 @@ impl Rules for CronJob {
             _ => {}
         }
         let template = tree::at(spec, "jobTemplate.spec");
+        let at = path.child("jobTemplate.spec");
+        if tree::is_true(template, "manualSelector") {
+            let known = ["nil", "false"];
+            let at = at.child("manualSelector");
+            errors.push(FieldError::not_supported(at, true, &known));
+        }
+        let selector = tree::at(template, "selector");
+        if !selector.is_null() {
+            let text = "`selector` will be auto-generated";
+            errors.push(FieldError::invalid(
+                at.child("selector"),
+                selector.clone(),
+                text,
+            ));
+        }
         errors.extend(job::validate::spec(
             template,
             &path.child("jobTemplate.spec"),

@@ -12,6 +12,31 @@ use crate::{cells, tree};
 pub(crate) struct CertificateSigningRequest;
 
 const SECONDS_MIN: i64 = 600;
+const USAGES: [&str; 23] = [
+    "any",
+    "cert sign",
+    "client auth",
+    "code signing",
+    "content commitment",
+    "crl sign",
+    "data encipherment",
+    "decipher only",
+    "digital signature",
+    "email protection",
+    "encipher only",
+    "ipsec end system",
+    "ipsec tunnel",
+    "ipsec user",
+    "key agreement",
+    "key encipherment",
+    "microsoft sgc",
+    "netscape sgc",
+    "ocsp signing",
+    "s/mime",
+    "server auth",
+    "signing",
+    "timestamping",
+];
 
 impl Rules for CertificateSigningRequest {
     fn set_requester(&self, object: &mut Value, requester: &Requester) {
@@ -64,6 +89,16 @@ impl Rules for CertificateSigningRequest {
             let value = tree::at(object, "spec.request").clone();
             let text = "PEM block type must be CERTIFICATE REQUEST";
             errors.push(FieldError::invalid(path.child("request"), value, text));
+        }
+        let usages = tree::items(object, "spec.usages")
+            .iter()
+            .filter_map(Value::as_str);
+        for (index, usage) in usages
+            .enumerate()
+            .filter(|(_, usage)| !USAGES.contains(usage))
+        {
+            let at = path.child("usages").index(index);
+            errors.push(FieldError::not_supported(at, usage, &USAGES));
         }
         let signer = tree::text(object, "spec.signerName");
         if signer.is_empty() {

@@ -71,7 +71,7 @@ pub(in crate::batch) fn spec(spec: &Value, path: &Path) -> Vec<FieldError> {
                 text,
             ));
         }
-    } else {
+    } else if matches!(mode, "" | "NonIndexed") {
         for field in ["backoffLimitPerIndex", "maxFailedIndexes"] {
             if is_set(field) {
                 let value = tree::at(spec, field).clone();

@@ -55,7 +55,6 @@ pub(super) fn common(
         errors,
     );
     restart::resize(container, path, errors);
-    restart::policy(container, path, errors);
     let context = tree::at(container, "securityContext");
     security::container(context, &path.child("securityContext"), errors);
 }
@@ -71,6 +70,7 @@ fn image(image: &str, path: &Path, errors: &mut Vec<FieldError>) {
 
 /// What the main containers may say about their life.
 pub(super) fn lifetime(container: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    restart::policy(container, path, errors);
     let lifecycle = tree::at(container, "lifecycle");
     for hook in ["postStart", "preStop"] {
         let handler = tree::at(lifecycle, hook);
@@ -92,6 +92,7 @@ pub(super) fn initial(container: &Value, path: &Path, errors: &mut Vec<FieldErro
         lifetime(container, path, errors);
         return;
     }
+    restart::policy(container, path, errors);
     for field in [
         "lifecycle",
         "livenessProbe",
@@ -107,19 +108,35 @@ pub(super) fn initial(container: &Value, path: &Path, errors: &mut Vec<FieldErro
 
 /// What a container for looking around may not have.
 pub(super) fn ephemeral(container: &Value, path: &Path, errors: &mut Vec<FieldError>) {
+    let text = "cannot be set for an Ephemeral Container";
     let forbidden = [
         "ports",
         "livenessProbe",
         "readinessProbe",
         "startupProbe",
         "lifecycle",
+        "resources",
         "resizePolicy",
+        "restartPolicy",
+        "restartPolicyRules",
     ];
     for field in forbidden {
-        let value = tree::at(container, field);
-        if !value.is_null() && value.as_array().is_none_or(|it| !it.is_empty()) {
-            let text = "cannot be set for an Ephemeral Container";
+        let is_set = match tree::at(container, field) {
+            Value::Null => false,
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(members) if field == "resources" => !members.is_empty(),
+            _ => true,
+        };
+        if is_set {
             errors.push(FieldError::forbidden(path.child(field), text));
+        }
+    }
+    for (index, mount) in tree::items(container, "volumeMounts").iter().enumerate() {
+        let at = path.child("volumeMounts").index(index);
+        for field in ["subPath", "subPathExpr"] {
+            if !tree::text(mount, field).is_empty() {
+                errors.push(FieldError::forbidden(at.child(field), text));
+            }
         }
     }
 }

@@ -62,6 +62,14 @@ pub(super) fn check(
         propagation(mount, container, &at.child("mountPropagation"), errors);
         recursive(mount, &at.child("recursiveReadOnly"), errors);
     }
+    for (index, device) in devices.iter().enumerate() {
+        let name = tree::text(device, "name");
+        if mounts.iter().any(|mount| tree::text(mount, "name") == name) {
+            let at = path.child("volumeDevices").index(index).child("name");
+            let text = "must not already exist in volumeMounts";
+            errors.push(FieldError::invalid(at, name, text));
+        }
+    }
     block_devices(devices, volumes, &path.child("volumeDevices"), errors);
 }
 

@@ -6,6 +6,9 @@ use styr_meta::{FieldError, names};
 
 use crate::tree;
 
+const SYSCTL_MAX: usize = 253;
+const SYSCTL: &str = r"must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$";
+
 /// The context of a whole pod.
 pub(super) fn pod(context: &Value, path: &Path, errors: &mut Vec<FieldError>) {
     ids(
@@ -47,10 +50,26 @@ pub(super) fn pod(context: &Value, path: &Path, errors: &mut Vec<FieldError>) {
         match tree::text(sysctl, "name") {
             "" => errors.push(FieldError::required(at, "")),
             name if seen.contains(&name) => errors.push(FieldError::duplicate(at, name)),
-            name => seen.push(name),
+            name => {
+                if !is_sysctl(name) {
+                    errors.push(FieldError::invalid(at, name, SYSCTL));
+                }
+                seen.push(name);
+            }
         }
     }
     profiles(context, path, errors);
+}
+
+fn is_sysctl(name: &str) -> bool {
+    let is_edge = |c: &u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= SYSCTL_MAX
+        && name.split(['.', '/']).all(|part| {
+            let bytes = part.as_bytes();
+            bytes.first().is_some_and(is_edge)
+                && bytes.last().is_some_and(is_edge)
+                && bytes.iter().all(|c| is_edge(c) || b"-_".contains(c))
+        })
 }
 
 /// The context of a container.

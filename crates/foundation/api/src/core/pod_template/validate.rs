@@ -168,7 +168,7 @@ fn choices(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
     let policies = &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     one_of(spec, path, ("dnsPolicy", policies), errors);
     if !tree::at(spec, "preemptionPolicy").is_null() {
-        let policies = &["Never", "PreemptLowerPriority"];
+        let policies = &["PreemptLowerPriority", "Never"];
         one_of(spec, path, ("preemptionPolicy", policies), errors);
     }
     let shared = tree::is_true(spec, "shareProcessNamespace");
