@@ -157,10 +157,15 @@ pub fn join(joining: Joining<'_>) -> anyhow::Result<Started> {
     check(&linux, joining.process)?;
     let seccomp = programs(&linux)?;
     let group = cgroup_of(&linux)?;
-    let namespaces = PathBuf::from(format!("/proc/{}/ns/pid", joining.pid));
+    // The child sees other numbers, so the process is opened here.
+    let pid = Pid::from_raw(joining.pid).context("0 is no process")?;
+    let target = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+        .with_context(|| format!("could not open process {pid} of the container"))?;
+    let namespaces = PathBuf::from(format!("/proc/{pid}/ns/pid"));
     cloned(NewNamespaces::NONE, Some(&namespaces), |socket| {
         child::run_joined(
             joining,
+            &target,
             child::Prepared {
                 socket,
                 group: group.as_ref(),

@@ -6,8 +6,8 @@
 
 pub mod channel;
 pub mod launch;
-pub mod pod_init;
 pub mod paths;
+pub mod pod_init;
 pub mod runc;
 pub mod spec;
 

@@ -101,10 +101,7 @@ fn clean(path: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Opens the folder that a path lies in, made if missing, and the name in it.
-pub fn ensure_parent(
-    root: BorrowedFd<'_>,
-    path: &Path,
-) -> anyhow::Result<(OwnedFd, PathBuf)> {
+pub fn ensure_parent(root: BorrowedFd<'_>, path: &Path) -> anyhow::Result<(OwnedFd, PathBuf)> {
     let clean = clean(path)?;
     let name = clean
         .file_name()

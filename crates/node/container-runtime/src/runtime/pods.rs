@@ -121,13 +121,14 @@ impl Runtime {
             .chars()
             .take(LONGEST_HOST_NAME)
             .collect();
+        let known = pod.meta().clone();
         let init = InitPod {
-            network: pod.meta().network.clone(),
+            network: known.network,
             own_ipc,
             own_host_name: own_network,
             host_name,
             shared_processes: options.pid() == v1::NamespaceMode::Pod,
-            cgroup: pod.meta().cgroup.clone(),
+            cgroup: known.cgroup,
             sysctls: linux.sysctls.into_iter().collect(),
             oom_score: OOM_SCORE,
         };

@@ -67,14 +67,15 @@ pub(super) fn run_container(
 }
 
 /// Comes back only with an error.
-pub(super) fn run_joined(joining: Joining<'_>, prepared: Prepared<'_>) -> anyhow::Result<()> {
+pub(super) fn run_joined(
+    joining: Joining<'_>,
+    target: &OwnedFd,
+    prepared: Prepared<'_>,
+) -> anyhow::Result<()> {
     if let Some(group) = prepared.group {
         group.add(0).context("could not enter the control group")?;
     }
     set_score(joining.process)?;
-    let pid = rustix::process::Pid::from_raw(joining.pid).context("0 is no process")?;
-    let target = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
-        .with_context(|| format!("could not open process {pid} of the container"))?;
     let namespaces = ThreadNameSpaceType::MOUNT
         | ThreadNameSpaceType::CONTROL_GROUP
         | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME

@@ -154,13 +154,17 @@ impl Resources {
             return Vec::new();
         }
         let own = self.devices.iter().map(DeviceAccess::rule);
-        own.chain(ALWAYS_ALLOWED.iter().map(|&(kind, major, minor, access)| DeviceRule {
-            allow: true,
-            kind,
-            major,
-            minor,
-            access: access.to_owned(),
-        }))
+        own.chain(
+            ALWAYS_ALLOWED
+                .iter()
+                .map(|&(kind, major, minor, access)| DeviceRule {
+                    allow: true,
+                    kind,
+                    major,
+                    minor,
+                    access: access.to_owned(),
+                }),
+        )
         .collect()
     }
 }
