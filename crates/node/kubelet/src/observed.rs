@@ -48,6 +48,8 @@ pub(crate) struct Container {
     pub(crate) restart_count: i32,
     pub(crate) log_path: String,
     pub(crate) user: Option<User>,
+    /// The resources it has, if the runtime says so.
+    pub(crate) applied: Option<crate::worker::resize::Applied>,
 }
 
 /// Whom the first process of a container runs as.

@@ -269,6 +269,22 @@ impl Runtime {
         unless_gone(self.client().remove_container(request).await).map(drop)
     }
 
+    pub(crate) async fn update_resources(
+        &self,
+        id: &str,
+        linux: v1::LinuxContainerResources,
+    ) -> Result<(), Status> {
+        let request = v1::UpdateContainerResourcesRequest {
+            container_id: id.into(),
+            linux: Some(linux),
+            ..Default::default()
+        };
+        self.client()
+            .update_container_resources(request)
+            .await
+            .map(drop)
+    }
+
     /// Runs a command to its end: exit code and output.
     pub(crate) async fn exec_sync(
         &self,

@@ -25,6 +25,7 @@ use crate::volumes::Mounted;
 
 mod clean;
 mod end;
+pub(crate) mod resize;
 mod start;
 mod sync;
 mod watches;
@@ -79,6 +80,8 @@ struct Worker {
     /// Overrules the phase: phase, reason, message.
     verdict: Option<(String, String, String)>,
     has_cgroup: bool,
+    /// The resources of running containers, by id.
+    sizes: HashMap<String, resize::Applied>,
     errors: u32,
 }
 
@@ -126,6 +129,7 @@ pub(crate) fn new(
         pre_stopped: Arc::default(),
         verdict: None,
         has_cgroup: false,
+        sizes: HashMap::new(),
         errors: 0,
     };
     let handle = Handle {

@@ -83,6 +83,11 @@ pub(super) fn container(status: &v1::ContainerStatus, sandbox_id: String) -> Con
         hash: annotated.hash,
         restart_count: annotated.restart_count,
         log_path: status.log_path.clone(),
+        applied: status
+            .resources
+            .as_ref()
+            .and_then(|resources| resources.linux.as_ref())
+            .map(crate::worker::resize::applied),
         user: user.map(|user| User {
             uid: user.uid,
             gid: user.gid,

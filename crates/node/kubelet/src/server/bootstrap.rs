@@ -3,6 +3,7 @@
 //! See <https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/>.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use k8s_openapi::ByteString;
@@ -10,7 +11,7 @@ use k8s_openapi::api::certificates::v1::{
     CertificateSigningRequest, CertificateSigningRequestSpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use styr_base::{SharedClock, Shutdown};
+use styr_base::{Backoff, SharedClock, Shutdown};
 use styr_client::{Caches, Change, Client, Scope};
 use styr_pki::kubeconfig::Credentials;
 use styr_pki::{KeyPair, Kubeconfig, Profile, csr};
@@ -20,6 +21,8 @@ use crate::config::Config;
 
 /// Who signs the certificates of kubelets as clients.
 const SIGNER: &str = "kubernetes.io/kube-apiserver-client-kubelet";
+const RETRY: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(5);
 const CURRENT: &str = "kubelet-client-current.pem";
 
 /// The client as configured; `None` without an API server.
@@ -37,7 +40,12 @@ pub(crate) async fn connect(
                 path.display()
             )
         })?;
-        bootstrap(config, clock, (with, path)).await?;
+        let mut backoff = Backoff::new(RETRY, RETRY_MAX);
+        // The API server may start later than its nodes do.
+        while let Err(error) = bootstrap(config, clock, (with, path)).await {
+            tracing::warn!(error = %format_args!("{error:#}"), "could not get the node's certificate");
+            clock.sleep(backoff.next_wait()).await;
+        }
     }
     Client::from_kubeconfig(path).await.map(Some)
 }

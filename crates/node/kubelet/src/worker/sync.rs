@@ -38,6 +38,9 @@ impl Worker {
             if self.verdict.is_some() {
                 return None;
             }
+            if self.resize(pod, &observed).await {
+                continue;
+            }
             self.publish(pod, &observed, false);
             if self.has_final_phase() {
                 return None;
