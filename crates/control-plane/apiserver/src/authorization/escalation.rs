@@ -38,36 +38,74 @@ impl Admission for Escalation {
         let Some(object) = attributes.object.as_deref() else {
             return Ok(());
         };
-        let is_role = matches!(attributes.kind.plural.as_str(), "roles" | "clusterroles");
-        let field = if is_role { "rules" } else { "roleRef" };
-        let unchanged = attributes
-            .old_object
-            .is_some_and(|old| old[field] == object[field]);
-        if unchanged
-            && (is_role
-                || attributes
-                    .old_object
-                    .is_some_and(|old| old["subjects"] == object["subjects"]))
-        {
+        if attributes.user.is_in("system:masters") || grants_nothing_new(attributes, object) {
             return Ok(());
         }
-        let (granted, verb, resource, name) = if is_role {
-            let plural = attributes.kind.plural.clone();
-            (
-                Rule::of_role(object),
-                "escalate",
-                plural,
-                attributes.name.to_owned(),
-            )
-        } else {
-            let (rules, resource, name) = self.referenced(attributes.namespace, object);
-            (rules, "bind", resource, name)
+        match attributes.kind.plural.as_str() {
+            "roles" | "clusterroles" => self.role(attributes, object).await,
+            _ => self.binding(attributes, object).await,
+        }
+    }
+}
+
+/// Whether the write leaves alone what it could grant by.
+fn grants_nothing_new(attributes: &AdmissionAttributes<'_>, object: &Value) -> bool {
+    let fields = ["rules", "aggregationRule", "roleRef", "subjects"];
+    attributes
+        .old_object
+        .is_some_and(|old| fields.iter().all(|field| old[*field] == object[*field]))
+}
+
+impl Escalation {
+    async fn role(&self, attributes: &AdmissionAttributes<'_>, role: &Value) -> Result<(), Status> {
+        // The request that creates a role does not name it.
+        let name = attributes.old_object.map_or("", |_| attributes.name);
+        let resource = attributes.kind.plural.as_str();
+        if self.may(attributes, "escalate", (resource, name)).await {
+            return Ok(());
+        }
+        self.confirm(attributes, &Rule::of_role(role))?;
+        let aggregates = |role: &Value| {
+            let selectors = role["aggregationRule"]["clusterRoleSelectors"].as_array();
+            selectors.is_some_and(|selectors| !selectors.is_empty())
         };
-        let user = attributes.user;
-        if user.is_in("system:masters") || self.may(attributes, verb, (&resource, &name)).await {
+        // Such a role may come to hold anything.
+        let is_aggregated = aggregates(role) || attributes.old_object.is_some_and(aggregates);
+        if is_aggregated && self.confirm(attributes, &everything()).is_err() {
+            let why = "must have cluster-admin privileges to use the aggregationRule";
+            let resource = crate::status::resource(attributes.kind);
+            return Err(Status::forbidden(resource, attributes.name, why));
+        }
+        Ok(())
+    }
+
+    async fn binding(
+        &self,
+        attributes: &AdmissionAttributes<'_>,
+        binding: &Value,
+    ) -> Result<(), Status> {
+        let name = binding["roleRef"]["name"].as_str().unwrap_or_default();
+        let (place, resource) = match binding["roleRef"]["kind"].as_str() {
+            Some("Role") => (attributes.namespace, "roles"),
+            _ => ("", "clusterroles"),
+        };
+        if self.may(attributes, "bind", (resource, name)).await {
             return Ok(());
         }
-        let held = self.rbac.rules(user, attributes.namespace);
+        // Nobody knows what a role will hold that is not there yet.
+        let Some(rules) = self.rbac.role(place, name) else {
+            return Err(Status::not_found((GROUP, resource), name));
+        };
+        self.confirm(attributes, &rules)
+    }
+
+    /// The sender must hold all of these rules.
+    fn confirm(
+        &self,
+        attributes: &AdmissionAttributes<'_>,
+        granted: &[Rule],
+    ) -> Result<(), Status> {
+        let held = self.rbac.rules(attributes.user, attributes.namespace);
         let parts = granted.iter().flat_map(Rule::split);
         let missing: Vec<Rule> = parts
             .filter(|part| !held.iter().any(|rule| rule.covers(part)))
@@ -76,21 +114,6 @@ impl Admission for Escalation {
             return Ok(());
         }
         Err(refusal(attributes, &missing))
-    }
-}
-
-impl Escalation {
-    fn referenced(&self, namespace: &str, binding: &Value) -> (Vec<Rule>, String, String) {
-        let name = binding["roleRef"]["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let (place, resource) = match binding["roleRef"]["kind"].as_str() {
-            Some("Role") => (namespace, "roles"),
-            _ => ("", "clusterroles"),
-        };
-        let rules = self.rbac.role(place, &name).map(|rules| rules.to_vec());
-        (rules.unwrap_or_default(), resource.to_owned(), name)
     }
 
     async fn may(
@@ -119,6 +142,22 @@ impl Escalation {
         }
         false
     }
+}
+
+fn everything() -> [Rule; 2] {
+    let all = || vec!["*".to_owned()];
+    let resources = Rule {
+        verbs: all(),
+        groups: all(),
+        resources: all(),
+        ..Rule::default()
+    };
+    let paths = Rule {
+        verbs: all(),
+        paths: all(),
+        ..Rule::default()
+    };
+    [resources, paths]
 }
 
 fn refusal(attributes: &AdmissionAttributes<'_>, missing: &[Rule]) -> Status {
@@ -177,3 +216,6 @@ fn describe(rule: &Rule) -> String {
     }
     format!("{{{}}}", parts.join(", "))
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,7 @@ struct Tables {
 }
 
 /// The authorizer.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Rbac {
     tables: Arc<RwLock<Tables>>,
 }
@@ -51,23 +51,26 @@ impl Rbac {
     /// Follows roles and bindings.
     pub(crate) fn new(objects: &Arc<dyn Objects>) -> Self {
         let rbac = Self::default();
-        for resource in ["roles", "clusterroles"] {
-            let tables = Arc::clone(&rbac.tables);
-            let observer = move |change: Change<'_>| {
-                let mut tables = tables.write().expect("no holder of this lock panics");
-                tables.role(change);
-            };
-            objects.subscribe(GROUP, resource, Box::new(observer));
-        }
-        for resource in ["rolebindings", "clusterrolebindings"] {
-            let tables = Arc::clone(&rbac.tables);
-            let observer = move |change: Change<'_>| {
-                let mut tables = tables.write().expect("no holder of this lock panics");
-                tables.binding(change);
-            };
+        for resource in [
+            "roles",
+            "clusterroles",
+            "rolebindings",
+            "clusterrolebindings",
+        ] {
+            let followed = rbac.clone();
+            let observer = move |change: Change<'_>| followed.tell(resource, change);
             objects.subscribe(GROUP, resource, Box::new(observer));
         }
         rbac
+    }
+
+    /// Takes a change over.
+    pub(super) fn tell(&self, resource: &str, change: Change<'_>) {
+        let mut tables = self.tables.write().expect("no holder of this lock panics");
+        match resource {
+            "roles" | "clusterroles" => tables.role(change),
+            _ => tables.binding(change),
+        }
     }
 
     /// Tells each rule of a user in a namespace, with where it comes from, until told to stop.
