@@ -3,5 +3,6 @@
 mod lists;
 mod memory_store;
 mod server;
+mod streams;
 mod watches;
 mod writes;

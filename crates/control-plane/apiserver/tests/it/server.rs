@@ -85,6 +85,21 @@ impl TestServer {
         }
     }
 
+    /// The body as it is.
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let body = self
+            .open("GET", path, "application/json", "")
+            .await
+            .into_body();
+        let bytes = body.collect().await.expect("the body is whole").to_bytes();
+        String::from_utf8(bytes.to_vec()).expect("text")
+    }
+
+    /// The server itself, to be served on a socket.
+    pub(crate) fn whole(&self) -> Server {
+        self.server.clone()
+    }
+
     /// The answer with its body still to come.
     pub(crate) async fn open(
         &self,
