@@ -23,7 +23,7 @@ pub(crate) struct Bound {
 #[derive(Debug, Clone)]
 pub(crate) struct Binder {
     client: Client,
-    plugins: Arc<Vec<Box<dyn Plugin>>>,
+    plugins: Arc<[Box<dyn Plugin>]>,
     requests: Arc<Semaphore>,
     bound: mpsc::Sender<Bound>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Binder {
 impl Binder {
     pub(crate) fn new(
         client: Client,
-        plugins: Arc<Vec<Box<dyn Plugin>>>,
+        plugins: Arc<[Box<dyn Plugin>]>,
         bound: mpsc::Sender<Bound>,
     ) -> Self {
         let requests = Arc::new(Semaphore::new(REQUESTS_MAX));

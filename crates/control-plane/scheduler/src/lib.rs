@@ -18,6 +18,7 @@ mod resources;
 mod scheduler;
 mod selection;
 mod snapshot;
+mod terms;
 #[cfg(test)]
 mod testing;
 

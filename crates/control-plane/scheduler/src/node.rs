@@ -19,6 +19,8 @@ pub(crate) struct NodeInfo {
     pub(crate) pods: HashMap<String, Arc<PodInfo>>,
     /// How many pods of each controller are here.
     by_controller: HashMap<String, usize>,
+    /// The pods that others must keep away from.
+    guards: HashMap<String, Arc<PodInfo>>,
 }
 
 impl NodeInfo {
@@ -43,6 +45,9 @@ impl NodeInfo {
         if let Some(controller) = &pod.controller {
             *self.by_controller.entry(controller.clone()).or_default() += 1;
         }
+        if !pod.affinity.far.is_empty() {
+            self.guards.insert(pod.uid.clone(), Arc::clone(pod));
+        }
         self.pods.insert(pod.uid.clone(), Arc::clone(pod));
     }
 
@@ -50,6 +55,7 @@ impl NodeInfo {
         let Some(pod) = self.pods.remove(uid) else {
             return;
         };
+        self.guards.remove(uid);
         self.requested.subtract(&pod.requests);
         self.assumed_requested.subtract(&pod.assumed_requests);
         let Some(controller) = &pod.controller else {
@@ -61,6 +67,11 @@ impl NodeInfo {
                 self.by_controller.remove(controller);
             }
         }
+    }
+
+    /// The pods here that require others to keep away.
+    pub(crate) fn guards(&self) -> impl Iterator<Item = &Arc<PodInfo>> {
+        self.guards.values()
     }
 
     pub(crate) fn siblings(&self, pod: &PodInfo) -> usize {

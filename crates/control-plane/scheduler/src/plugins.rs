@@ -19,6 +19,7 @@ pub(crate) use volume_binding::Storage;
 /// Upstream's default profile, as far as it is there; each later one is asked only of what the
 /// earlier ones let pass. Without `storage`, volumes are not looked at.
 pub(crate) fn default(storage: Option<Storage>) -> Vec<Box<dyn Plugin>> {
+    let namespaces = storage.as_ref().map(|storage| storage.namespaces.clone());
     let mut plugins: Vec<Box<dyn Plugin>> = vec![
         Box::new(scheduling_gates::SchedulingGates),
         Box::new(node_unschedulable::NodeUnschedulable),
@@ -32,8 +33,8 @@ pub(crate) fn default(storage: Option<Storage>) -> Vec<Box<dyn Plugin>> {
         plugins.push(Box::new(volume_binding::VolumeBinding::new(storage)));
     }
     let rest: [Box<dyn Plugin>; 4] = [
-        Box::new(topology_spread::PodTopologySpread),
-        Box::new(inter_pod_affinity::InterPodAffinity),
+        Box::new(topology_spread::PodTopologySpread::default()),
+        Box::new(inter_pod_affinity::InterPodAffinity::new(namespaces)),
         Box::new(resources_balanced::NodeResourcesBalancedAllocation),
         Box::new(unsupported::Unsupported),
     ];

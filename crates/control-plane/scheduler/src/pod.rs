@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use styr_client::{Key, controller_of};
 
 use crate::resources::{self, Resources};
+use crate::terms::Affinity;
 
 /// A port of the node that a pod takes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,16 +41,19 @@ pub(crate) struct PodInfo {
     pub(crate) ports: Vec<HostPort>,
     /// The uid of the object that made it and likely others alike.
     pub(crate) controller: Option<String>,
+    pub(crate) affinity: Affinity,
 }
 
 impl PodInfo {
     pub(crate) fn new(pod: Arc<Pod>) -> Self {
         let none = PodSpec::default();
         let spec = pod.spec.as_ref().unwrap_or(&none);
+        let key = Key::of(&*pod);
         let (requests, assumed_requests) = resources::requests(spec);
         Self {
             uid: pod.metadata.uid.clone().unwrap_or_default(),
-            key: Key::of(&*pod),
+            affinity: Affinity::of(spec, &key.namespace, pod.metadata.labels.as_ref()),
+            key,
             priority: spec.priority.unwrap_or(0),
             requests,
             assumed_requests,

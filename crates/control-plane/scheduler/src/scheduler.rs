@@ -39,7 +39,7 @@ pub(crate) struct Scheduler {
     pods: Cache<Pod>,
     snapshot: Snapshot,
     queue: Queue,
-    plugins: Arc<Vec<Box<dyn Plugin>>>,
+    plugins: Arc<[Box<dyn Plugin>]>,
     /// By the name that pods ask for it with.
     recorders: BTreeMap<String, Recorder>,
     binder: Binder,
@@ -89,10 +89,11 @@ pub(crate) async fn run(
         claims,
         volumes,
         classes,
+        namespaces: caches.cache(Scope::all()),
         client: client.clone(),
         clock: Arc::clone(&clock),
     };
-    let plugins = Arc::new(plugins::default(Some(storage)));
+    let plugins: Arc<[Box<dyn Plugin>]> = plugins::default(Some(storage)).into();
     let recorder = |name: &String| {
         let source = EventSource {
             component: Some(name.clone()),

@@ -27,11 +27,6 @@ impl Snapshot {
         self.nodes.get(name)
     }
 
-    /// All pods that have a node.
-    pub(crate) fn pods(&self) -> impl Iterator<Item = &Arc<PodInfo>> {
-        self.nodes.values().flat_map(|node| node.pods.values())
-    }
-
     pub(crate) fn set_node(&mut self, node: Arc<Node>) {
         let name = node.metadata.name.clone().unwrap_or_default();
         let info = self.nodes.entry(name.clone());

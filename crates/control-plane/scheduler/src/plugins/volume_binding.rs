@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use styr_base::SharedClock;
 use styr_client::{Cache, Client, Key};
@@ -41,6 +41,8 @@ pub(crate) struct Storage {
     pub(crate) claims: Cache<PersistentVolumeClaim>,
     pub(crate) volumes: Cache<PersistentVolume>,
     pub(crate) classes: Cache<StorageClass>,
+    /// For affinity between pods of several namespaces.
+    pub(crate) namespaces: Cache<Namespace>,
     pub(crate) client: Client,
     pub(crate) clock: SharedClock,
 }
