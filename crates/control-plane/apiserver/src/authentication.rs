@@ -7,6 +7,7 @@ mod bearer;
 mod bootstrap_token;
 mod client_certificate;
 mod front_proxy;
+mod legacy_token;
 mod service_account;
 
 use std::fs;
@@ -51,6 +52,11 @@ pub(crate) fn build(
         table.push(Arc::new(bootstrap_token::BootstrapToken { objects, clock }));
     }
     let (lookup, clock) = (config.service_account_lookup, Arc::clone(clock));
+    table.push(Arc::new(legacy_token::LegacyToken {
+        tokens: Arc::clone(&tokens),
+        objects: Arc::clone(&objects),
+        lookup,
+    }));
     table.push(Arc::new(service_account::ServiceAccount {
         tokens,
         objects,

@@ -17,6 +17,9 @@ use crate::config::Config;
 
 pub(crate) use request::answer;
 
+/// The issuer of the tokens in secrets.
+pub(crate) const LEGACY_ISSUER: &str = "kubernetes/serviceaccount";
+
 /// Signs and checks tokens.
 #[derive(Debug)]
 pub struct Tokens {
@@ -99,13 +102,16 @@ impl Tokens {
 
     /// Whether a token says that it comes from here; nothing is proved by that.
     pub(crate) fn is_issuer_of(&self, token: &str) -> bool {
-        let claims = token.split('.').nth(1).unwrap_or_default();
-        let Ok(decoded) = BASE64_URL_SAFE_NO_PAD.decode(claims) else {
-            return false;
-        };
-        let claims: Value = serde_json::from_slice(&decoded).unwrap_or_default();
-        let issuer = claims["iss"].as_str().unwrap_or_default();
-        self.issuers.iter().any(|known| known == issuer)
+        let issuer = Self::issuer_of(token).unwrap_or_default();
+        self.issuers.contains(&issuer)
+    }
+
+    /// Where a token says that it comes from; nothing is proved by that.
+    pub(crate) fn issuer_of(token: &str) -> Option<String> {
+        let claims = token.split('.').nth(1)?;
+        let decoded = BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?;
+        let claims: Value = serde_json::from_slice(&decoded).ok()?;
+        claims["iss"].as_str().map(str::to_owned)
     }
 
     /// `/.well-known/openid-configuration`.
