@@ -14,6 +14,8 @@ pub(crate) mod sandbox;
 pub(crate) mod security;
 pub(crate) mod service_environment;
 pub(crate) mod sub_path;
+#[cfg(test)]
+mod tests;
 
 /// Why a container could not be prepared; the reason becomes that of its waiting state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
