@@ -134,3 +134,6 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
         .collect::<Result<_, _>>()
         .with_context(unreadable)
 }
+
+#[cfg(test)]
+mod tests;
