@@ -68,10 +68,14 @@ pub(crate) const SUBCOMMANDS: &[Subcommand] = &[
     component(styr_kubelet::NAME, |args, shutdown| {
         styr_kubelet::command(args, shutdown).boxed()
     }),
+    component(styr_local_path::NAME, |args, shutdown| {
+        styr_local_path::command(args, shutdown).boxed()
+    }),
     component(styr_network::NAME, |args, shutdown| {
         styr_network::command(args, shutdown).boxed()
     }),
     single(styr_cluster::node::NAME, styr_cluster::node::command),
+    single(styr_local_path::HELPER_NAME, styr_local_path::helper_command),
     single(styr_oci::pod_init::NAME, styr_oci::pod_init::command),
     single(styr_oci::runc::NAME, styr_oci::runc::command),
 ];
