@@ -51,6 +51,10 @@ pub(crate) struct PodLink {
 
 impl PodLink {
     /// Connects to the init whose socket lies in `folder`.
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe; an owned descriptor is not"
+    )]
     pub(crate) fn connect(folder: &Path) -> anyhow::Result<(Self, mpsc::Receiver<PodEvent>)> {
         use std::os::fd::AsRawFd;
         let held = std::fs::File::open(folder)?;

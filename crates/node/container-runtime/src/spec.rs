@@ -27,7 +27,6 @@ const OCI_VERSION: &str = "1.2.1";
 #[derive(Debug)]
 pub(crate) struct Input<'a> {
     pub(crate) config: &'a v1::ContainerConfig,
-    pub(crate) pod: &'a v1::PodSandboxConfig,
     pub(crate) image: &'a Image,
     /// Folders of the image's layers, the topmost first.
     pub(crate) layers: &'a [PathBuf],

@@ -95,7 +95,6 @@ impl Runtime {
         };
         let (spec, user) = spec::build(&spec::Input {
             config: &config,
-            pod: &pod.config,
             image,
             layers: &layers,
             pod_folder: &pod.running,

@@ -340,9 +340,13 @@ async fn copy(source: Option<&Descriptor>, sink: Option<&Sink>) {
 struct Descriptor(AsyncFd<OwnedFd>);
 
 impl Descriptor {
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe; an owned descriptor is not"
+    )]
     fn new(fd: OwnedFd) -> anyhow::Result<Self> {
         rustix::io::ioctl_fionbio(&fd, true)?;
-        Ok(Self(AsyncFd::try_new(fd).map_err(io::Error::from)?))
+        Ok(Self(AsyncFd::new(fd)?))
     }
 
     async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
