@@ -1,6 +1,5 @@
 //! `kube-apiserver`, with upstream's flags.
 
-mod etcd_client;
 mod flags;
 mod tls;
 
@@ -10,10 +9,10 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use styr_base::{Shutdown, SystemClock};
 use styr_component::serve::{Listener, bind};
+use styr_store::{EtcdClient, TlsFiles};
 
 use crate::config::{Config, Deps};
 use crate::server::build;
-use etcd_client::EtcdClient;
 
 /// Upstream's name of the component.
 pub const NAME: &str = "kube-apiserver";
@@ -33,8 +32,13 @@ pub(crate) struct StoreAccess {
 /// Parses flags, connects to the store and serves until `shutdown`.
 pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()> {
     let (config, access) = flags::parse(args)?;
-    let tls = tls::store_client(&access)?;
-    let store = EtcdClient::connect(&access.servers, tls)
+    let files = TlsFiles {
+        ca: access.ca_file.clone(),
+        certificate: access.cert_file.clone(),
+        key: access.key_file.clone(),
+    };
+    let store = EtcdClient::connect(&access.servers, files)
+        .await
         .with_context(|| format!("could not use the store at {}", access.servers.join(",")))?;
     let clock = SystemClock::shared();
     run(

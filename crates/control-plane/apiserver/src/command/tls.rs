@@ -11,8 +11,6 @@ use styr_pki::authority::self_signed;
 use styr_pki::tls::{self, ClientCertificates};
 use styr_pki::{KeyPair, Profile};
 
-use super::StoreAccess;
-use super::etcd_client::EtcdTls;
 use crate::config::Config;
 
 /// The files of a certificate that the server has made itself, as upstream names them.
@@ -31,23 +29,6 @@ pub(super) fn server_config(config: &Config, now: Timestamp) -> anyhow::Result<A
         _ => anyhow::bail!("--tls-cert-file and --tls-private-key-file belong together"),
     };
     Ok(tls::server_config(&pair, ClientCertificates::Requested)?)
-}
-
-/// TLS towards the store, if it is asked for.
-pub(super) fn store_client(access: &StoreAccess) -> anyhow::Result<Option<EtcdTls>> {
-    let Some(authority) = &access.ca_file else {
-        return Ok(None);
-    };
-    let pair = match (&access.cert_file, &access.key_file) {
-        (Some(certificate), Some(key)) => Some(KeyPair {
-            certificate_pem: read(certificate)?,
-            key_pem: read(key)?,
-        }),
-        _ => None,
-    };
-    let mut tls = tls::client_config(&read(authority)?, pair.as_ref())?;
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(Some(EtcdTls(Arc::new(tls))))
 }
 
 /// A certificate for this machine's names, kept in `--cert-dir`.
