@@ -8,12 +8,12 @@ mod claim;
 mod command;
 mod config;
 mod context;
-mod helper;
+mod directory;
 mod helper_pod;
 mod volume;
 
 pub use command::command;
-pub use helper::{NAME as HELPER_NAME, helper_command};
+pub use directory::{NAME as HELPER_NAME, helper_command};
 
 /// The component's name, as upstream calls it.
 pub const NAME: &str = "local-path-provisioner";

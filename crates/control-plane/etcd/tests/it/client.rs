@@ -57,9 +57,11 @@ async fn our_store_keeps_the_rules() {
 }
 
 #[tokio::test]
-#[ignore = "needs STYR_TEST_ETCD, the URL of an empty etcd"]
 async fn etcd_keeps_the_rules() {
-    let url = std::env::var("STYR_TEST_ETCD").unwrap();
+    let Ok(url) = std::env::var("STYR_TEST_ETCD") else {
+        println!("skipped: no STYR_TEST_ETCD, the URL of an empty etcd");
+        return;
+    };
     rules(&connect(&url).await).await;
 }
 
