@@ -6,6 +6,7 @@
 mod defaults;
 mod flags;
 mod kinds;
+mod recorded;
 mod shapes;
 
 use std::fs;
@@ -40,6 +41,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         defaults::table(&facts)?,
         kinds::table(&facts)?,
         kinds::groups(&facts)?,
+        recorded::table(&facts)?,
     ];
     for table in tables {
         let path = root.join(table.path);

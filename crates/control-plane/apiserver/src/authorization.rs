@@ -19,6 +19,7 @@ use crate::objects::Objects;
 pub(crate) use escalation::Escalation;
 pub(crate) use node::node_of;
 pub(crate) use references::{references_config_maps, references_secrets};
+pub(crate) use rules::missing_rules;
 
 /// The modes that `--authorization-mode` may name.
 const MODES: [&str; 4] = ["AlwaysAllow", "AlwaysDeny", "Node", "RBAC"];

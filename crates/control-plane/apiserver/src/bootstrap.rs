@@ -3,13 +3,19 @@
 //! The data is upstream's, generated. All of it is written at once, so that the log makes it durable
 //! in a few batches; what is there already is left alone, but for rules that a newer policy adds.
 
+mod reconcile;
+
 use std::sync::{Arc, LazyLock};
 
 use futures::future::join_all;
 use serde_json::Value;
+use styr_meta::Status;
 
+use crate::attributes::User;
 use crate::duties::ensure_object;
+use crate::registry::{Aspect, Call, Preconditions, Registry, Target};
 use crate::server::State;
+use crate::status;
 
 /// One object in each line.
 const OBJECTS: &str = include_str!("../generated/bootstrap.jsonl");
@@ -46,14 +52,40 @@ pub(crate) fn object(kind: &str, name: &str) -> Option<Value> {
         .cloned()
 }
 
-/// Creates what is not there.
+/// Creates what is not there, and adds what is missing to what is.
 pub(crate) async fn run(state: &Arc<State>) {
-    let creations = PARSED.iter().filter_map(|object| {
+    let writes = PARSED.iter().filter_map(|object| {
         let kind = object["kind"].as_str()?;
         let (_, group, resource) = RESOURCES.iter().find(|(known, ..)| *known == kind)?;
         let registry = state.resources.builtin(group, resource);
-        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
-        Some(async move { ensure_object(registry, namespace, object.clone()).await })
+        Some(ensure(registry, object))
     });
-    join_all(creations).await;
+    join_all(writes).await;
+}
+
+async fn ensure(registry: &Registry, wanted: &Value) {
+    let namespace = wanted["metadata"]["namespace"].as_str().unwrap_or_default();
+    let name = wanted["metadata"]["name"].as_str().unwrap_or_default();
+    let Some(stored) = registry.cache.get(&registry.key(namespace, name)) else {
+        ensure_object(registry, namespace, wanted.clone()).await;
+        return;
+    };
+    if reconcile::completed(&stored.value(), wanted).is_none() {
+        return;
+    }
+    let user = User::loopback();
+    let mut call = Call::internal(&user, namespace);
+    let target = Target {
+        name,
+        aspect: Aspect::Main,
+        preconditions: Preconditions::default(),
+    };
+    let updated = registry.update(&mut call, &target, |old| {
+        let old = old.ok_or_else(|| status::not_found(&registry.kind, name))?;
+        Ok::<_, Status>(reconcile::completed(old, wanted).unwrap_or_else(|| old.clone()))
+    });
+    if let Err(error) = updated.await {
+        let resource = registry.kind.plural.as_str();
+        tracing::error!(resource, name, %error, "could not bring up to date");
+    }
 }

@@ -144,6 +144,24 @@ impl Rule {
     }
 }
 
+/// The rules of a list that another list does not cover.
+pub(crate) fn missing_rules(held: &Value, wanted: &Value) -> Vec<Value> {
+    let held: Vec<Rule> = held
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(Rule::read)
+        .collect();
+    let is_covered = |rule: &Value| {
+        let parts = Rule::read(rule).split();
+        parts
+            .iter()
+            .all(|part| held.iter().any(|rule| rule.covers(part)))
+    };
+    let wanted = wanted.as_array().into_iter().flatten();
+    wanted.filter(|rule| !is_covered(rule)).cloned().collect()
+}
+
 fn has(list: &[String], wanted: &str) -> bool {
     list.iter().any(|item| item == "*" || item == wanted)
 }
