@@ -12,6 +12,7 @@ mod node;
 mod operate;
 mod plugins;
 mod pod;
+mod preemption;
 mod queue;
 mod report;
 mod resources;

@@ -25,25 +25,30 @@ pub(crate) fn text(diagnosis: &Diagnosis, after: &str) -> String {
         return format!("{text} {general}. not found");
     }
     text.push_str(&histogram(reasons));
-    format!("{text} preemption: 0/{nodes} nodes are available:{after}")
+    if !after.is_empty() {
+        text.push(' ');
+        text.push_str(after);
+    }
+    text
 }
 
-/// What preemption says: nothing to win, or nobody to make go.
-pub(crate) fn preemption(diagnosis: &Diagnosis, outcome: &str) -> String {
+/// What preemption says when nobody can be made to go.
+pub(crate) fn preemption(diagnosis: &Diagnosis) -> String {
     let helpless = diagnosis.nodes - diagnosis.resolvable.len();
     let reasons = [
-        (outcome.to_owned(), diagnosis.resolvable.len()),
+        (
+            "No preemption victims found for incoming pod".to_owned(),
+            diagnosis.resolvable.len(),
+        ),
         (
             "Preemption is not helpful for scheduling".to_owned(),
             helpless,
         ),
     ];
-    histogram(
-        &reasons
-            .into_iter()
-            .filter(|(_, count)| *count > 0)
-            .collect(),
-    )
+    let reasons = reasons.into_iter().filter(|(_, count)| *count > 0);
+    let nodes = diagnosis.nodes;
+    let reasons = histogram(&reasons.collect());
+    format!("preemption: 0/{nodes} nodes are available:{reasons}")
 }
 
 fn histogram(reasons: &BTreeMap<String, usize>) -> String {
@@ -64,10 +69,16 @@ pub(crate) struct Verdict {
     /// `Unschedulable`, `SchedulingGated` or `SchedulerError`.
     pub(crate) reason: &'static str,
     pub(crate) message: String,
+    /// Where room is being made for it.
+    pub(crate) nominated: Option<String>,
 }
 
 fn is_known(pod: &Pod, verdict: &Verdict) -> bool {
     let status = pod.status.as_ref();
+    let nominated = status.and_then(|status| status.nominated_node_name.as_ref());
+    if verdict.nominated.is_some() && nominated != verdict.nominated.as_ref() {
+        return false;
+    }
     let mut conditions = status.iter().flat_map(|s| s.conditions.iter().flatten());
     conditions.any(|condition| {
         condition.type_ == "PodScheduled"
@@ -123,10 +134,13 @@ async fn patch(
     if !was_false {
         condition["lastTransitionTime"] = json!(styr_meta::time::format(clock.now()));
     }
-    let patch = json!({
+    let mut patch = json!({
         "metadata": { "uid": metadata.uid, "resourceVersion": metadata.resource_version },
         "status": { "conditions": [condition] },
     });
+    if let Some(node) = &verdict.nominated {
+        patch["status"]["nominatedNodeName"] = json!(node);
+    }
     let namespace = metadata.namespace.as_deref().unwrap_or_default();
     let name = metadata.name.as_deref().unwrap_or_default();
     client

@@ -2,9 +2,10 @@
 
 mod changes;
 mod metrics;
+mod preempt;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,9 @@ pub(crate) struct Scheduler {
     plugins: Arc<[Box<dyn Plugin>]>,
     /// By the name that pods ask for it with.
     recorders: BTreeMap<String, Recorder>,
+    client: Client,
+    /// Rooms that are being made, by the pod's uid: the node, and the pod.
+    nominated: HashMap<String, (String, Arc<PodInfo>)>,
     binder: Binder,
     in_flight: usize,
     /// Chooses among equally good nodes.
@@ -111,6 +115,8 @@ pub(crate) async fn run(
         plugins: Arc::clone(&plugins),
         recorders: recorders.collect(),
         binder: Binder::new(client.clone(), plugins, bound_sender),
+        client: client.clone(),
+        nominated: HashMap::new(),
         in_flight: 0,
         turn: 0,
         writer: Writer::start(client, Arc::clone(&clock), &tasks),
@@ -162,7 +168,15 @@ impl Scheduler {
         };
         let started = self.clock.monotonic();
         self.turn = self.turn.wrapping_add(1);
+        // Room that is being made for others counts as taken.
+        let kept = self.kept_for(&info);
+        for (node, other) in &kept {
+            self.snapshot.place(other, node);
+        }
         let chosen = cycle::choose(&self.plugins, &info, &self.snapshot, self.turn);
+        for (_, other) in &kept {
+            self.snapshot.remove(&other.uid);
+        }
         let chosen = chosen.and_then(|node| self.reserve(&info, node));
         let result = match &chosen {
             Ok(_) => "scheduled",
@@ -203,6 +217,7 @@ impl Scheduler {
 
     fn start_binding(&mut self, info: Arc<PodInfo>, node: String) {
         self.place(&info, &node);
+        self.nominated.remove(&info.uid);
         self.in_flight += 1;
         let binding = self.binder.clone().run(info, node);
         self.tasks.spawn_infallible(binding);
@@ -238,34 +253,37 @@ impl Scheduler {
         self.metrics.attempted("error", Duration::ZERO);
         self.gone(&info.uid);
         self.queue.fail(&info.uid, self.clock.monotonic());
-        self.tell(&info, "SchedulerError", error);
+        let verdict = Verdict {
+            reason: "SchedulerError",
+            message: error,
+            nominated: None,
+        };
+        self.tell(&info, verdict);
     }
 
     fn reject(&mut self, info: &Arc<PodInfo>, diagnosis: Diagnosis) {
-        let outcome = "No preemption victims found for incoming pod";
-        let lower = diagnosis.resolvable.iter().any(|name| {
-            let node = self.snapshot.node(name);
-            let mut pods = node.into_iter().flat_map(|node| node.pods.values());
-            pods.any(|pod| pod.priority < info.priority)
-        });
-        let outcome = if lower {
-            "Preemption is not implemented"
+        let (after, nominated) = if diagnosis.nodes == 0 || diagnosis.general.is_some() {
+            (String::new(), None)
         } else {
-            outcome
+            self.preempt(info, &diagnosis)
         };
-        let after = report::preemption(&diagnosis, outcome);
         let message = report::text(&diagnosis, &after);
         let now = self.clock.monotonic();
         self.queue.reject(&info.uid, diagnosis.plugins, now);
-        self.tell(info, "Unschedulable", message);
+        let reason = "Unschedulable";
+        let verdict = Verdict {
+            reason,
+            message,
+            nominated,
+        };
+        self.tell(info, verdict);
     }
 
     /// Tells by an event and by the pod's condition.
-    fn tell(&self, info: &Arc<PodInfo>, reason: &'static str, message: String) {
+    fn tell(&self, info: &Arc<PodInfo>, verdict: Verdict) {
         if let Some(recorder) = self.recorders.get(info.scheduler()) {
-            recorder.warning(&*info.pod, "FailedScheduling", message.clone());
+            recorder.warning(&*info.pod, "FailedScheduling", verdict.message.clone());
         }
-        self.writer
-            .write(Arc::clone(info), Verdict { reason, message });
+        self.writer.write(Arc::clone(info), verdict);
     }
 }

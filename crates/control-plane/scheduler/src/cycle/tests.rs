@@ -13,7 +13,7 @@ fn the_text_counts_reasons_as_upstream_does() {
     let big = json!([{ "name": "c", "resources": { "requests": { "cpu": "64" } } }]);
     let big = pod("big", &json!({ "containers": big }));
     let diagnosis = choose(&plugins::default(None), &big, &snapshot, 0).expect_err("fits nowhere");
-    let after = report::preemption(&diagnosis, "unused");
+    let after = report::preemption(&diagnosis);
     assert_eq!(
         report::text(&diagnosis, &after),
         "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). \

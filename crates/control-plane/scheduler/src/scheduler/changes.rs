@@ -102,6 +102,9 @@ impl Scheduler {
     fn forget(&mut self, pod: &Pod) {
         let uid = pod.metadata.uid.as_deref().unwrap_or_default();
         self.queue.remove(uid);
+        if self.nominated.remove(uid).is_some() {
+            self.wake(&[Happening::PodGone]);
+        }
         self.gone(uid);
     }
 
