@@ -135,7 +135,7 @@ impl EtcdClient {
             Some(Response::ResponseRange(range)) => range.kvs.into_iter().next(),
             _ => None,
         };
-        let current = current.map(key_value);
+        let current = current.as_ref().map(key_value);
         Err(StoreError::Conflict { current })
     }
 
@@ -189,7 +189,7 @@ impl Store for EtcdClient {
         };
         let answer = self.read(request).await?;
         let now = self.noted(answer.header.as_ref());
-        Ok((answer.kvs.into_iter().next().map(key_value), now))
+        Ok((answer.kvs.first().map(key_value), now))
     }
 
     async fn range(&self, range: Range) -> Result<RangeAnswer, StoreError> {
@@ -207,7 +207,7 @@ impl Store for EtcdClient {
             revision: if range.at == 0 { now } else { range.at },
             more: answer.more,
             remaining: count.saturating_sub(answer.kvs.len()),
-            entries: answer.kvs.into_iter().map(key_value).collect(),
+            entries: answer.kvs.iter().map(key_value).collect(),
         })
     }
 

@@ -26,7 +26,7 @@ pub(super) fn operation(request: pb::request_op::Request) -> pb::RequestOp {
 
 /// With copies of its own size: what came in is a slice of a buffer, and would keep a whole page of
 /// the store in memory for as long as one of its values is held.
-pub(super) fn key_value(found: mvccpb::KeyValue) -> KeyValue {
+pub(super) fn key_value(found: &mvccpb::KeyValue) -> KeyValue {
     KeyValue {
         key: Bytes::copy_from_slice(&found.key),
         value: Bytes::copy_from_slice(&found.value),
@@ -37,7 +37,7 @@ pub(super) fn key_value(found: mvccpb::KeyValue) -> KeyValue {
     }
 }
 
-pub(super) fn event(from: mvccpb::Event) -> Option<Event> {
+pub(super) fn event(from: &mvccpb::Event) -> Option<Event> {
     let is_delete = from.r#type == i32::from(mvccpb::event::EventType::Delete);
     Some(Event {
         kind: if is_delete {
@@ -45,8 +45,8 @@ pub(super) fn event(from: mvccpb::Event) -> Option<Event> {
         } else {
             EventKind::Put
         },
-        current: key_value(from.kv?),
-        previous: from.prev_kv.map(key_value),
+        current: key_value(from.kv.as_ref()?),
+        previous: from.prev_kv.as_ref().map(key_value),
     })
 }
 

@@ -18,7 +18,7 @@ use tonic::{Request, Status, Streaming};
 use super::MESSAGE_MAX;
 use super::convert::event;
 use crate::contract::{Revision, WatchItem, WatchStream};
-use crate::proto::etcdserverpb as pb;
+use crate::proto::{etcdserverpb as pb, mvccpb};
 use pb::watch_client::WatchClient;
 use pb::watch_request::RequestUnion;
 
@@ -97,19 +97,26 @@ pub(super) fn follow(
     exchange: Exchange,
 ) -> WatchStream {
     let now = created.header.as_ref().map_or(0, |header| header.revision);
+    // Without a past to send, the watch begins where the store is. etcd answers no question about
+    // it before the first revision that it could send.
+    let has_no_past = from == 0 || from > now;
     let mut watch = Watch {
         seen: source.seen.subscribe(),
         source,
         exchange,
         reached: if from > 0 { from - 1 } else { now },
-        has_told: false,
+        has_told: has_no_past,
         asking: Backoff::new(ASK_FIRST, ASK_LAST),
         next_question: None,
         ready: VecDeque::new(),
         has_ended: false,
     };
     watch.take(created);
-    watch.ask();
+    if has_no_past {
+        watch.ready.push_back(WatchItem::Progress(now));
+    } else {
+        watch.ask();
+    }
     Box::pin(stream::unfold(watch, |mut watch| async {
         watch.item().await.map(|item| (item, watch))
     }))
@@ -121,7 +128,7 @@ struct Watch {
     exchange: Exchange,
     /// Everything up to here is in `ready` or was handed out.
     reached: Revision,
-    /// Whether the server has ever said how far the watch is.
+    /// Whether it is known that the past has been sent.
     has_told: bool,
     asking: Backoff,
     /// When to ask; nothing while the watch has reached what was seen.
@@ -195,7 +202,7 @@ impl Watch {
             tracing::warn!(reason = answer.cancel_reason, "etcd ended a watch");
             self.has_ended = true;
         } else if !answer.events.is_empty() {
-            self.take_events(answer.events);
+            self.take_events(&answer.events);
         } else if !answer.created {
             self.has_told = true;
             self.reached = self.reached.max(now);
@@ -203,8 +210,8 @@ impl Watch {
         }
     }
 
-    fn take_events(&mut self, events: Vec<crate::proto::mvccpb::Event>) {
-        for event in events.into_iter().filter_map(event) {
+    fn take_events(&mut self, events: &[mvccpb::Event]) {
+        for event in events.iter().filter_map(event) {
             let at = event.current.mod_revision;
             self.reached = self.reached.max(at);
             match self.ready.back_mut() {
