@@ -9,6 +9,7 @@ use styr_meta::Quantity;
 use crate::launch::resources;
 use crate::pod;
 
+pub(crate) mod host;
 #[cfg(test)]
 mod tests;
 

@@ -87,6 +87,8 @@ pub struct Config {
     pub eviction_memory: i64,
     pub lease_seconds: i32,
     pub provider_id: String,
+    /// Kernel settings that pods may change besides the safe ones.
+    pub allowed_unsafe_sysctls: Vec<String>,
     /// As it is shown at `/configz`.
     pub shown: serde_json::Value,
 }
@@ -171,6 +173,7 @@ impl Config {
             kube_reserved: file.kube_reserved,
             lease_seconds: file.node_lease_duration_seconds,
             provider_id: file.provider_id,
+            allowed_unsafe_sysctls: file.allowed_unsafe_sysctls,
             shown: file.shown,
             node_name,
         })

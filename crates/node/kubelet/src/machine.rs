@@ -19,6 +19,7 @@ pub(crate) struct Machine {
     pub(crate) ephemeral_storage: i64,
     /// Sizes of huge pages in bytes, and how many there are.
     pub(crate) huge_pages: BTreeMap<i64, i64>,
+    pub(crate) has_app_armor: bool,
     pub(crate) info: NodeSystemInfo,
 }
 
@@ -37,6 +38,7 @@ impl Machine {
             memory: memory_total(),
             ephemeral_storage: file_system_size(&config.root_dir),
             huge_pages: huge_pages(),
+            has_app_armor: read("/sys/module/apparmor/parameters/enabled") == "Y",
             info: info(),
         }
     }

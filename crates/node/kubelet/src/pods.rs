@@ -11,6 +11,7 @@ use styr_client::{Cache, Change, Object, Subscription};
 use styr_meta::Quantity;
 use tokio::sync::{mpsc, watch};
 
+use crate::admission::host;
 use crate::shared::Shared;
 use crate::worker::{self, Desired, Handle};
 use crate::{admission, pod, static_pods};
@@ -305,7 +306,12 @@ impl Pods {
             });
             running.map(|entry| Arc::clone(&entry.pod)).collect()
         };
-        admission::check(pod, &others, node.as_deref(), &allocatable).err()
+        let allowed = &self.shared.config.allowed_unsafe_sysctls;
+        let checked = admission::check(pod, &others, node.as_deref(), &allocatable)
+            .and_then(|()| host::sysctls(pod, allowed))
+            .and_then(|()| host::app_armor(pod, self.shared.machine.has_app_armor))
+            .and_then(|()| host::not_implemented(pod));
+        checked.err()
     }
 
     fn forget(&mut self, uid: &str) {

@@ -107,6 +107,15 @@ impl Probes {
 
     /// Starts the probes that should run and stops the others.
     pub(crate) fn update(&mut self, pod: &Arc<Pod>, observed: &Observed) {
+        self.keep(pod, observed, pod::is_deleted(pod));
+    }
+
+    /// While a pod ends, nobody asks any more whether it is alive.
+    pub(crate) fn update_ending(&mut self, pod: &Arc<Pod>, observed: &Observed) {
+        self.keep(pod, observed, true);
+    }
+
+    fn keep(&mut self, pod: &Arc<Pod>, observed: &Observed, is_ending: bool) {
         let ip = observed.ips().first().cloned().unwrap_or_default();
         let sidecars = pod::init_containers(pod)
             .iter()
@@ -120,11 +129,15 @@ impl Probes {
             let health = self.health()(&active.id);
             let has_started = container.startup_probe.is_none() || health.startup == Some(true);
             let probes = [
-                (Kind::Startup, &container.startup_probe, !has_started),
+                (
+                    Kind::Startup,
+                    &container.startup_probe,
+                    !has_started && !is_ending,
+                ),
                 (
                     Kind::Liveness,
                     &container.liveness_probe,
-                    has_started && !pod::is_deleted(pod),
+                    has_started && !is_ending,
                 ),
                 (Kind::Readiness, &container.readiness_probe, has_started),
             ];

@@ -51,3 +51,19 @@ fn a_port_is_given_once() {
 fn labels_of_the_node_must_match() {
     assert_eq!(refused(&pod("1m", 80), &[], "two").0, "NodeAffinity");
 }
+
+#[test]
+fn settings_of_the_kernel_must_be_allowed() {
+    let spec = json!({ "containers": [], "securityContext": { "sysctls": [{ "name": "kernel.msgmax", "value": "1" }] } });
+    let pod: Pod = serde_json::from_value(json!({ "spec": spec })).unwrap();
+    let (reason, message) = super::host::sysctls(&pod, &[]).unwrap_err();
+    assert_eq!(reason, "SysctlForbidden");
+    assert_eq!(
+        message,
+        "forbidden sysctl: \"kernel.msgmax\" not allowlisted"
+    );
+    assert_eq!(
+        super::host::sysctls(&pod, &["kernel.msg*".to_owned()]),
+        Ok(())
+    );
+}

@@ -12,6 +12,7 @@ use super::fields::FIELDS;
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct File {
     pub(super) address: String,
+    pub(super) allowed_unsafe_sysctls: Vec<String>,
     pub(super) authentication: Authentication,
     pub(super) authorization: Authorization,
     pub(super) cgroup_driver: String,
@@ -50,6 +51,7 @@ impl Default for File {
     fn default() -> Self {
         Self {
             address: "0.0.0.0".into(),
+            allowed_unsafe_sysctls: Vec::new(),
             authentication: Authentication::default(),
             authorization: Authorization {
                 mode: "Webhook".into(),

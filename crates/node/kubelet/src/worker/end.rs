@@ -25,7 +25,7 @@ impl Worker {
         self.watches = None;
         let observed = self.stop().await;
         let pod = Arc::clone(&self.desired.borrow().pod);
-        self.probes.update(&pod, &observed);
+        self.probes.update_ending(&pod, &observed);
         self.waiting.clear();
         self.publish(&pod, &observed, true);
         self.tear_down().await;
@@ -59,7 +59,7 @@ impl Worker {
                     continue;
                 }
             };
-            self.probes.update(&desired.pod, &observed);
+            self.probes.update_ending(&desired.pod, &observed);
             if observed.is_stopped() {
                 return observed;
             }
