@@ -1,6 +1,8 @@
 //! What the client promises. The rules that need nothing but a store are asked of etcd's own
-//! program as well, if `STYR_TEST_ETCD` has the URL of an empty one.
+//! program as well, if `STYR_TEST_ETCD` has the URL of an empty one (and `STYR_TEST_ETCD_TLS` the
+//! folder of `ca.crt`, `client.crt` and `client.key`).
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -1,5 +1,8 @@
 //! The store over the wire, asked by the client that the API server uses.
 
+#[cfg(test)]
 mod client;
+#[cfg(test)]
 mod range_stream;
+#[cfg(test)]
 mod server;
