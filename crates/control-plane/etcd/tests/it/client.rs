@@ -64,7 +64,14 @@ async fn etcd_keeps_the_rules() {
         println!("skipped: no STYR_TEST_ETCD, the URL of an empty etcd");
         return;
     };
-    rules(&connect(&url).await).await;
+    let folder = std::env::var_os("STYR_TEST_ETCD_TLS").map(PathBuf::from);
+    let file = |name| folder.as_ref().map(|folder| folder.join(name));
+    let files = TlsFiles {
+        ca: file("ca.crt"),
+        certificate: file("client.crt"),
+        key: file("client.key"),
+    };
+    rules(&EtcdClient::connect(&[url], files).await.unwrap()).await;
 }
 
 async fn rules(store: &Arc<dyn Store>) {
