@@ -66,11 +66,27 @@ async fn serve(
         request: parts,
         body: Mutex::new(body),
     };
-    if inbound.info.is_resource {
-        Box::pin(resources::answer(inbound)).await
-    } else {
-        Box::pin(paths::answer(inbound)).await
+    if is_long_running(&inbound.info) {
+        return Box::pin(resources::answer(inbound)).await;
     }
+    let limit = state.config.request_timeout;
+    let answering = async {
+        if inbound.info.is_resource {
+            Box::pin(resources::answer(inbound)).await
+        } else {
+            Box::pin(paths::answer(inbound)).await
+        }
+    };
+    tokio::select! {
+        answer = answering => answer,
+        () = state.clock.sleep(limit) => Err(status::took_too_long()),
+    }
+}
+
+/// Watches and streams last as long as their readers want.
+fn is_long_running(info: &RequestInfo) -> bool {
+    const STREAMS: [&str; 5] = ["attach", "exec", "log", "portforward", "proxy"];
+    info.is_resource && (info.verb == "watch" || STREAMS.contains(&info.subresource.as_str()))
 }
 
 /// A sender's identity: brought along in memory, or proved by credentials.

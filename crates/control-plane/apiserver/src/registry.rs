@@ -20,6 +20,7 @@ pub mod progress;
 pub mod read;
 pub mod selection;
 pub mod snapshot;
+mod stored;
 mod update;
 mod view;
 
@@ -31,8 +32,7 @@ use serde_json::Value;
 use styr_api::Kind;
 use styr_base::{SharedClock, Shutdown};
 use styr_meta::Status;
-use styr_schema::envelope;
-use styr_store::{Revision, Store};
+use styr_store::Store;
 
 pub use call::{Aspect, Call, Hooks, Part, Preconditions};
 pub use delete::Deleted;
@@ -41,7 +41,6 @@ pub use entry::Entry;
 pub use progress::Progress;
 pub use update::{Target, Updated};
 
-use entry::Malformed;
 use freshness::Freshness;
 use lease::Leases;
 
@@ -233,64 +232,6 @@ impl Registry {
         let mut out = Vec::with_capacity(1024);
         self.kind.shape.encode_json(object, &mut out);
         Bytes::from(out)
-    }
-
-    /// Reads a value of the store: our own JSON as it is; JSON of another form or version and
-    /// upstream's protobuf by decoding.
-    fn read_stored(
-        &self,
-        key: &str,
-        value: &Bytes,
-        revision: Revision,
-    ) -> Result<Entry, Malformed> {
-        let malformed = |reason: String| Malformed {
-            key: key.to_owned(),
-            reason,
-        };
-        if value.first() == Some(&b'{') && self.is_of_storage_version(value) {
-            let trimmed = value.slice(..value.trim_ascii_end().len());
-            if let Some(entry) = Entry::new(key, trimmed, revision) {
-                return Ok(entry);
-            }
-        }
-        let (kind, mut object) = if value.starts_with(b"k8s\0") {
-            let wrapped = envelope::unwrap(value).map_err(|it| malformed(it.to_string()))?;
-            let kind = self
-                .kind_of(&wrapped.api_version)
-                .ok_or_else(|| malformed(format!("unknown version {}", wrapped.api_version)))?;
-            let object = kind
-                .shape
-                .decode_protobuf(wrapped.raw)
-                .map_err(|it| malformed(it.to_string()))?;
-            (kind, object)
-        } else {
-            let object: Value =
-                serde_json::from_slice(value).map_err(|it| malformed(it.to_string()))?;
-            let version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
-            let kind = self
-                .kind_of(&version)
-                .ok_or_else(|| malformed(format!("unknown version {version}")))?;
-            (kind, object)
-        };
-        kind.rules.to_storage(&mut object);
-        self.set_type(&mut object);
-        let json = self.encode(&mut object);
-        Entry::new(key, json, revision).ok_or_else(|| malformed("it has no name".to_owned()))
-    }
-
-    fn is_of_storage_version(&self, json: &[u8]) -> bool {
-        let start = format!(
-            "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",",
-            self.kind.kind,
-            api_version(&self.kind)
-        );
-        json.starts_with(start.as_bytes())
-    }
-
-    fn kind_of(&self, version: &str) -> Option<&Arc<Kind>> {
-        self.versions
-            .iter()
-            .find(|kind| api_version(kind) == version)
     }
 
     /// Writes kind and apiVersion of the stored version into an object.

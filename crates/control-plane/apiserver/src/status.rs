@@ -319,3 +319,8 @@ pub(crate) fn tree(status: &Status) -> Value {
 pub(crate) fn no_such_path() -> Status {
     Status::no_such_resource()
 }
+
+/// A request that did not end within `--request-timeout`.
+pub(crate) fn took_too_long() -> Status {
+    Status::timeout("request did not complete within the allotted timeout", 0)
+}
