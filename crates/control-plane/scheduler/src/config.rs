@@ -48,6 +48,8 @@ pub struct Serving {
     pub port: u16,
     /// Without a pair, one is made up at the start.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Whose certificates may read the metrics.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// The settings of a scheduler.
@@ -113,6 +115,7 @@ fn serving(flags: &Flags) -> anyhow::Result<Serving> {
         address: address.context("--bind-address is no IP address")?,
         port,
         certificate: path(flags, "tls-cert-file").zip(path(flags, "tls-private-key-file")),
+        client_ca: path(flags, "client-ca-file"),
     })
 }
 

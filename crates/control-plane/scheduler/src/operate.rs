@@ -1,16 +1,21 @@
 //! From the command line to a running scheduler.
 
+mod access;
 mod tls;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use styr_base::{SharedClock, Shutdown, SystemClock, Tasks};
 use styr_client::{Client, leader_election};
 use styr_component::health::Checks;
 use styr_component::metrics::Registry;
 use styr_component::operations;
-use styr_component::serve::{Listener, bind, serve};
+use styr_component::serve::{Connection, Listener, bind, handler, serve};
 
 use crate::config::{Config, Serving};
 use crate::scheduler;
@@ -79,7 +84,40 @@ async fn start_serving(serving: &Serving, deps: &Deps, tasks: &Tasks) -> anyhow:
         tls: Some(tls::server(serving)?),
         connections_max: CONNECTIONS_MAX,
     };
-    let service = operations::service(deps.checks.clone(), deps.registry.clone());
+    let (checks, registry) = (deps.checks.clone(), deps.registry.clone());
+    let client = deps.client.clone();
+    let service = handler(move |request: Request<Incoming>| {
+        let parts = (checks.clone(), registry.clone(), client.clone());
+        async move { answer(&request, &parts).await }
+    });
     tasks.spawn_infallible(serve(listener, service, deps.shutdown.clone()));
     Ok(())
+}
+
+async fn answer(
+    request: &Request<Incoming>,
+    (checks, registry, client): &(Checks, Registry, Client),
+) -> operations::Answer {
+    let uri = request.uri();
+    let connection = request.extensions().get::<Connection>();
+    let refused = if uri.path() == "/metrics" {
+        let caller = (request.headers(), connection);
+        access::check(client, caller, uri.path()).await.err()
+    } else {
+        None
+    };
+    let found = match refused {
+        Some(_) => None,
+        None => {
+            let query = uri.query().unwrap_or("");
+            operations::answer(request.method(), uri.path(), query, (checks, registry))
+        }
+    };
+    found.unwrap_or_else(|| {
+        let code = refused.unwrap_or(StatusCode::NOT_FOUND);
+        let text = code.canonical_reason().unwrap_or_default();
+        let mut answer = Response::new(Full::new(Bytes::from(format!("{text}\n"))));
+        *answer.status_mut() = code;
+        answer
+    })
 }

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -17,13 +20,33 @@ pub(super) fn server(serving: &Serving) -> anyhow::Result<Arc<ServerConfig>> {
         None => make_up()?,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .context("could not choose TLS versions")?
-        .with_no_client_auth()
+        .with_client_cert_verifier(verifier(serving, &provider)?)
         .with_single_cert(chain, key)
         .context("could not use the serving certificate")?;
     Ok(Arc::new(config))
+}
+
+/// Whoever shows a certificate of the client authority is known; nobody has to show one.
+fn verifier(
+    serving: &Serving,
+    provider: &Arc<CryptoProvider>,
+) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
+    let Some(path) = &serving.client_ca else {
+        return Ok(WebPkiClientVerifier::no_client_auth());
+    };
+    let at = || format!("could not read the client authority {}", path.display());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).with_context(at)? {
+        roots.add(certificate.with_context(at)?).with_context(at)?;
+    }
+    let roots = Arc::new(roots);
+    WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider))
+        .allow_unauthenticated()
+        .build()
+        .with_context(at)
 }
 
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
