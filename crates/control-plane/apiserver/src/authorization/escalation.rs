@@ -38,7 +38,7 @@ impl Admission for Escalation {
         let Some(object) = attributes.object.as_deref() else {
             return Ok(());
         };
-        if attributes.user.is_in("system:masters") || grants_nothing_new(attributes, object) {
+        if attributes.user.is_in("system:masters") || is_collection(attributes, object) {
             return Ok(());
         }
         match attributes.kind.plural.as_str() {
@@ -48,12 +48,25 @@ impl Admission for Escalation {
     }
 }
 
-/// Whether the write leaves alone what it could grant by.
-fn grants_nothing_new(attributes: &AdmissionAttributes<'_>, object: &Value) -> bool {
-    let fields = ["rules", "aggregationRule", "roleRef", "subjects"];
+/// Whether a write does no more than the garbage collector must: then it needs no rights.
+fn is_collection(attributes: &AdmissionAttributes<'_>, object: &Value) -> bool {
+    let rest = |object: &Value| {
+        let mut rest = object.clone();
+        if let Some(metadata) = rest["metadata"].as_object_mut() {
+            for field in [
+                "finalizers",
+                "ownerReferences",
+                "resourceVersion",
+                "managedFields",
+            ] {
+                metadata.remove(field);
+            }
+        }
+        rest
+    };
     attributes
         .old_object
-        .is_some_and(|old| fields.iter().all(|field| old[*field] == object[*field]))
+        .is_some_and(|old| rest(old) == rest(object))
 }
 
 impl Escalation {
@@ -94,7 +107,10 @@ impl Escalation {
         }
         // Nobody knows what a role will hold that is not there yet.
         let Some(rules) = self.rbac.role(place, name) else {
-            return Err(Status::not_found((GROUP, resource), name));
+            return Err(Status::not_found(
+                crate::status::resource(attributes.kind),
+                name,
+            ));
         };
         self.confirm(attributes, &rules)
     }

@@ -92,14 +92,17 @@ async fn a_role_is_bound_only_if_it_is_there_and_held() {
         Ok(())
     );
     let refused = write("clusterrolebindings", binding("later"), None).await;
-    let expected = "clusterroles.rbac.authorization.k8s.io \"later\" not found";
+    let expected = "clusterrolebindings.rbac.authorization.k8s.io \"later\" not found";
     assert_eq!(refused, Err(expected.to_owned()));
 }
 
 #[tokio::test]
-async fn a_write_that_grants_nothing_new_is_nobodys_business() {
+async fn collecting_garbage_needs_no_rights_and_a_label_does() {
     let old = role(&["delete"]);
-    let mut new = old.clone();
-    new["metadata"]["labels"] = json!({"a": "b"});
-    assert_eq!(write("clusterroles", new, Some(&old)).await, Ok(()));
+    let mut collected = old.clone();
+    collected["metadata"]["finalizers"] = json!(["x"]);
+    assert_eq!(write("clusterroles", collected, Some(&old)).await, Ok(()));
+    let mut labelled = old.clone();
+    labelled["metadata"]["labels"] = json!({"a": "b"});
+    assert!(write("clusterroles", labelled, Some(&old)).await.is_err());
 }
