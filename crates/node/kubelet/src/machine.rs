@@ -81,7 +81,7 @@ impl Machine {
             .sum();
         NodeResources {
             cpu_milli: self.cpus * 1000 - cpu,
-            memory: self.memory - memory - pages - config.eviction_memory,
+            memory: self.memory - memory - pages - config.eviction_memory.of(self.memory),
             ephemeral_storage: self.ephemeral_storage - storage,
         }
     }

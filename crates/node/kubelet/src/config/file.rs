@@ -174,15 +174,48 @@ pub(super) fn quantity(text: &str, field: &str) -> anyhow::Result<i64> {
     Ok(quantity.value())
 }
 
-/// Upstream keeps 100Mi of memory free unless told otherwise.
-pub(super) fn eviction_memory(hard: Option<&BTreeMap<String, String>>) -> i64 {
-    const DEFAULT: i64 = 100 << 20;
-    match hard {
-        None => DEFAULT,
-        Some(hard) => {
-            let text = hard.get("memory.available");
-            text.and_then(|text| Quantity::parse(text).ok())
-                .map_or(0, |quantity| quantity.value())
+/// What is kept free before the node tells of pressure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Threshold {
+    Bytes(i64),
+    Percent(f64),
+}
+
+impl Threshold {
+    /// The threshold of something that has a capacity.
+    pub(crate) fn of(self, capacity: i64) -> i64 {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Percent(percent) => {
+                #[expect(
+                    clippy::cast_precision_loss,
+                    clippy::cast_possible_truncation,
+                    reason = "a share of a size; a byte more or less does not matter"
+                )]
+                let share = (capacity as f64 * percent / 100.0) as i64;
+                share
+            }
         }
+    }
+}
+
+/// The threshold of a signal; upstream's defaults hold only if none is given.
+pub(super) fn threshold(
+    hard: Option<&BTreeMap<String, String>>,
+    signal: &str,
+    default: Threshold,
+) -> anyhow::Result<Threshold> {
+    let Some(hard) = hard else { return Ok(default) };
+    let Some(text) = hard.get(signal) else {
+        return Ok(Threshold::Bytes(0));
+    };
+    match text.strip_suffix('%') {
+        Some(number) => {
+            let percent = number.parse();
+            percent
+                .map(Threshold::Percent)
+                .map_err(|error| anyhow::anyhow!("evictionHard {signal}: {error}"))
+        }
+        None => quantity(text, &format!("evictionHard {signal}")).map(Threshold::Bytes),
     }
 }

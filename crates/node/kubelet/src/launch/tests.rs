@@ -6,7 +6,7 @@ use super::hosts::{managed, names};
 use super::security::{ImageUser, verify_non_root};
 use super::{NodeResources, downward, resources};
 
-fn pod(spec: serde_json::Value) -> Pod {
+fn pod(spec: impl serde::Serialize) -> Pod {
     let metadata = json!({ "name": "a", "namespace": "ns", "uid": "u" });
     serde_json::from_value(json!({ "metadata": metadata, "spec": spec })).unwrap()
 }

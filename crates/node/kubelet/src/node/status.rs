@@ -15,8 +15,6 @@ use crate::shared::Shared;
 /// Upstream's limit of the list of images, and of names of one.
 const IMAGES_MAX: usize = 50;
 const NAMES_MAX: usize = 5;
-/// Upstream's share of a file system that is kept free.
-const DISK_FREE_PERCENT_MIN: u64 = 10;
 
 pub(super) async fn observe(shared: &Shared, node: &Node, port: i32) -> NodeStatus {
     let facts = shared.runtime.facts().await;
@@ -119,7 +117,8 @@ fn conditions(
 }
 
 fn memory(shared: &Shared) -> Verdict {
-    let short = memory_field("MemAvailable:") < shared.config.eviction_memory;
+    let short =
+        memory_field("MemAvailable:") < shared.config.eviction_memory.of(shared.machine.memory);
     let (reason, message) = if short {
         (
             "KubeletHasInsufficientMemory",
@@ -135,8 +134,12 @@ fn memory(shared: &Shared) -> Verdict {
 }
 
 fn disk(shared: &Shared) -> Verdict {
+    let size = |blocks: u64, size: u64| i64::try_from(blocks * size).unwrap_or(i64::MAX);
     let stat = rustix::fs::statvfs(&shared.config.root_dir);
-    let short = stat.is_ok_and(|stat| stat.f_bavail * 100 < stat.f_blocks * DISK_FREE_PERCENT_MIN);
+    let short = stat.is_ok_and(|stat| {
+        let capacity = size(stat.f_blocks, stat.f_frsize);
+        size(stat.f_bavail, stat.f_frsize) < shared.config.eviction_disk.of(capacity)
+    });
     let (reason, message) = if short {
         ("KubeletHasDiskPressure", "kubelet has disk pressure")
     } else {
