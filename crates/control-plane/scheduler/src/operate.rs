@@ -41,6 +41,7 @@ pub struct Deps {
 /// Runs as a process: `args` is the command line without the program's name.
 pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()> {
     let config = Config::parse(args)?;
+    styr_component::logs::init(config.verbosity);
     let path = config.kubeconfig.as_ref();
     let path = path.context("--kubeconfig is required: it names the API server")?;
     let deps = Deps {
