@@ -3,6 +3,8 @@
 //! Each watch is a task that reads at its own cursor and waits for a place in the stream's bounded
 //! queue, so a client that does not read holds up nobody but itself.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -11,15 +13,18 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
 use styr_base::Tasks;
 use styr_store::proto::etcdserverpb as pb;
-use styr_store::{EventKind, Revision, WatchItem};
+use styr_store::{Revision, WatchItem};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
-use super::{Backend, convert};
+use super::Backend;
+use answers::Answers;
 
 /// Messages that wait for a client to read them.
 const QUEUE_MAX: usize = 64;
+/// Revisions that one answer tells of, if a watch has to catch up.
+const REVISIONS_MAX: usize = 256;
 /// Watches of one stream.
 const WATCHES_MAX: usize = 10_000;
 /// What a progress answer has in the place of a watch's number.
@@ -222,55 +227,56 @@ impl Session {
 
     /// Hands out what one watch sees, until it is cancelled or its past is gone.
     async fn follow(&self, watch_id: i64, request: pb::WatchCreateRequest) {
-        let filters: Vec<_> = request.filters().collect();
-        let wanted = |kind: EventKind| {
-            let filter = match kind {
-                EventKind::Put => pb::watch_create_request::FilterType::Noput,
-                EventKind::Delete => pb::watch_create_request::FilterType::Nodelete,
-            };
-            !filters.contains(&filter)
-        };
         let key = if request.key.is_empty() {
             Bytes::from_static(&[0])
         } else {
-            request.key
+            request.key.clone()
         };
-        let engine = &self.backend.engine;
-        let mut items = engine.changes(key, request.range_end, request.start_revision);
+        let (end, from) = (request.range_end.clone(), request.start_revision);
+        let changes = self.backend.engine.changes(key, end, from);
+        let mut chunks = changes.ready_chunks(REVISIONS_MAX);
+        let mut answers = Answers::new(watch_id, &request);
         loop {
             let interval = self.backend.member.progress_interval;
             let quiet = self.backend.clock.sleep(interval);
-            let item = tokio::select! {
-                item = items.next() => item,
+            let items = tokio::select! {
+                items = chunks.next() => items,
                 () = quiet, if request.progress_notify => {
                     self.notify(watch_id).await;
                     continue;
                 }
             };
-            match item {
-                None => return,
-                Some(WatchItem::Progress(revision)) => self.reached(watch_id, revision),
-                Some(WatchItem::Compacted(compact_revision)) => {
-                    return self.end(watch_id, compact_revision).await;
-                }
-                Some(WatchItem::Events { revision, events }) => {
-                    let kept = events.into_iter().filter(|event| wanted(event.kind));
-                    let events: Vec<_> = kept
-                        .map(|event| convert::event(event, request.prev_kv))
-                        .collect();
-                    if !events.is_empty() {
-                        let header = Some(self.backend.header_at(revision));
-                        let response = pb::WatchResponse {
-                            header,
-                            watch_id,
-                            events,
-                            ..Default::default()
-                        };
-                        self.send(response).await;
+            let Some(items) = items else { return };
+            for item in items {
+                match item {
+                    WatchItem::Events { revision, events } => {
+                        if let Some(full) = answers.add(revision, events) {
+                            self.send_events(full).await;
+                        }
+                    }
+                    WatchItem::Progress(revision) => {
+                        if let Some(rest) = answers.take() {
+                            self.send_events(rest).await;
+                        }
+                        self.reached(watch_id, revision);
+                    }
+                    WatchItem::Compacted(compact_revision) => {
+                        if let Some(rest) = answers.take() {
+                            self.send_events(rest).await;
+                        }
+                        return self.end(watch_id, compact_revision).await;
                     }
                 }
             }
+            if let Some(rest) = answers.take() {
+                self.send_events(rest).await;
+            }
         }
+    }
+
+    async fn send_events(&self, (revision, answer): (Revision, pb::WatchResponse)) {
+        let header = Some(self.backend.header_at(revision));
+        self.send(pb::WatchResponse { header, ..answer }).await;
     }
 
     /// Says how far one watch has come. The store may be further, with events still on their way.

@@ -111,7 +111,7 @@ pub(super) fn follow(
         ready: VecDeque::new(),
         has_ended: false,
     };
-    watch.take(created);
+    watch.take(&created);
     if has_no_past {
         watch.ready.push_back(WatchItem::Progress(now));
     } else {
@@ -180,7 +180,7 @@ impl Watch {
     /// A broken connection ends the stream; whoever watches goes on from where it was.
     fn answered(&mut self, answer: Result<Option<pb::WatchResponse>, Status>) {
         match answer {
-            Ok(Some(answer)) => self.take(answer),
+            Ok(Some(answer)) => self.take(&answer),
             Ok(None) => self.has_ended = true,
             Err(error) => {
                 tracing::debug!(%error, "a watch of etcd broke");
@@ -189,7 +189,7 @@ impl Watch {
         }
     }
 
-    fn take(&mut self, answer: pb::WatchResponse) {
+    fn take(&mut self, answer: &pb::WatchResponse) {
         if answer.compact_revision != 0 {
             let compacted = WatchItem::Compacted(answer.compact_revision);
             self.ready.push_back(compacted);
