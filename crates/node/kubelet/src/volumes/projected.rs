@@ -2,6 +2,8 @@
 
 use std::io;
 
+use k8s_openapi::api::core::v1::VolumeProjection;
+
 use super::atomic::{self, Payload};
 use super::ownership::{self, Rights};
 use super::{Mounted, Request, config_map, downward_api, fs_group, mount_table, secret, token};
@@ -12,37 +14,45 @@ const DEFAULT_MODE: i32 = 0o644;
 pub(super) async fn set_up(request: Request<'_>) -> Result<Mounted, String> {
     let source = request.volume.projected.clone().unwrap_or_default();
     let mode = source.default_mode.unwrap_or(DEFAULT_MODE);
-    let namespace = pod::namespace(request.pod);
-    let mut payload = Payload::new();
-    for source in source.sources.iter().flatten() {
-        let part = if let Some(source) = &source.secret {
-            let optional = source.optional == Some(true);
-            let found = request.objects.secret(namespace, &source.name).await;
-            match found.map_err(|failure| failure.message)? {
-                Some(object) => secret::payload(&object, source.items.as_deref(), mode, optional)?,
-                None if optional => continue,
-                None => return Err(format!("secret {:?} not found", source.name)),
-            }
-        } else if let Some(source) = &source.config_map {
-            let optional = source.optional == Some(true);
-            let found = request.objects.config_map(namespace, &source.name).await;
-            match found.map_err(|failure| failure.message)? {
-                Some(map) => config_map::payload(&map, source.items.as_deref(), mode, optional)?,
-                None if optional => continue,
-                None => return Err(format!("configmap {:?} not found", source.name)),
-            }
-        } else if let Some(source) = &source.downward_api {
-            downward_api::payload(&request, source.items.as_deref().unwrap_or_default(), mode)?
-        } else if let Some(source) = &source.service_account_token {
-            token::payload(&request, source, mode).await?
-        } else if source.cluster_trust_bundle.is_some() {
-            return Err("clusterTrustBundle sources are not implemented".into());
-        } else {
-            return Err("a source of the projected volume is not implemented".into());
-        };
-        payload.extend(part);
-    }
+    let parts = source.sources.iter().flatten();
+    let parts = parts.map(|source| part(&request, source, mode));
+    let parts = futures::future::try_join_all(parts).await?;
+    let payload = parts.into_iter().flatten().collect();
     write_payload(&request, &payload, true)
+}
+
+/// The files of one source.
+async fn part(
+    request: &Request<'_>,
+    source: &VolumeProjection,
+    mode: i32,
+) -> Result<Payload, String> {
+    let namespace = pod::namespace(request.pod);
+    if let Some(source) = &source.secret {
+        let optional = source.optional == Some(true);
+        let found = request.objects.secret(namespace, &source.name).await;
+        match found.map_err(|failure| failure.message)? {
+            Some(object) => secret::payload(&object, source.items.as_deref(), mode, optional),
+            None if optional => Ok(Payload::new()),
+            None => Err(format!("secret {:?} not found", source.name)),
+        }
+    } else if let Some(source) = &source.config_map {
+        let optional = source.optional == Some(true);
+        let found = request.objects.config_map(namespace, &source.name).await;
+        match found.map_err(|failure| failure.message)? {
+            Some(map) => config_map::payload(&map, source.items.as_deref(), mode, optional),
+            None if optional => Ok(Payload::new()),
+            None => Err(format!("configmap {:?} not found", source.name)),
+        }
+    } else if let Some(source) = &source.downward_api {
+        downward_api::payload(request, source.items.as_deref().unwrap_or_default(), mode)
+    } else if let Some(source) = &source.service_account_token {
+        token::payload(request, source, mode).await
+    } else if source.cluster_trust_bundle.is_some() {
+        Err("clusterTrustBundle sources are not implemented".into())
+    } else {
+        Err("a source of the projected volume is not implemented".into())
+    }
 }
 
 /// Puts files into a volume's directory; secret ones live in memory.
