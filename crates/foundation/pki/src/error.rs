@@ -36,6 +36,10 @@ pub enum PkiError {
 }
 
 impl PkiError {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "errors are handed over by whoever maps them"
+    )]
     pub(crate) fn malformed(what: &'static str, reason: impl ToString) -> Self {
         Self::Malformed {
             what,
@@ -43,6 +47,10 @@ impl PkiError {
         }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "errors are handed over by whoever maps them"
+    )]
     pub(crate) fn issue(subject: &str, reason: impl ToString) -> Self {
         Self::Issue {
             subject: subject.to_owned(),

@@ -109,10 +109,13 @@ impl Entry {
 
     fn write_from(&self, start: usize, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.json[start..self.layout.splice]);
-        out.extend_from_slice(b",\"resourceVersion\":\"");
-        let mut digits = itoa(self.revision);
-        out.append(&mut digits);
-        out.push(b'"');
+        // What a dry run has made is at no revision.
+        if self.revision > 0 {
+            out.extend_from_slice(b",\"resourceVersion\":\"");
+            let mut digits = itoa(self.revision);
+            out.append(&mut digits);
+            out.push(b'"');
+        }
         out.extend_from_slice(&self.json[self.layout.splice..]);
     }
 
@@ -125,7 +128,9 @@ impl Entry {
     pub fn value(&self) -> Value {
         let mut value: Value =
             serde_json::from_slice(&self.json).expect("checked when it was stored or loaded");
-        value["metadata"]["resourceVersion"] = Value::String(self.revision.to_string());
+        if self.revision > 0 {
+            value["metadata"]["resourceVersion"] = Value::String(self.revision.to_string());
+        }
         value
     }
 
