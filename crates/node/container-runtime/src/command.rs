@@ -18,6 +18,8 @@ use crate::streaming::{self, Streams};
 
 /// Longest message that kubelet may send, as others take it.
 const LONGEST_MESSAGE: usize = 16 << 20;
+/// How long requests may go on after shutdown was requested.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Where everything lies.
 #[derive(Debug, Clone)]
@@ -75,7 +77,7 @@ impl Config {
                 "--images" => images = Some(PathBuf::from(value)),
                 "--cni-conf-dir" => config.cni_configurations = value.into(),
                 "--cni-bin-dir" => {
-                    config.cni_programs = value.split(':').map(PathBuf::from).collect()
+                    config.cni_programs = value.split(':').map(PathBuf::from).collect();
                 }
                 "--cgroup-parent" => config.cgroup_parent = value,
                 _ => bail!("unknown flag: {name}; there are {FLAGS}"),
@@ -119,6 +121,7 @@ pub async fn command(arguments: Vec<String>, shutdown: Shutdown) -> anyhow::Resu
 pub async fn run(config: Config, deps: Deps) -> anyhow::Result<()> {
     let address = config.address.clone();
     let (streams, listener) = Streams::open().await?;
+    let clock = deps.clock.clone();
     let runtime = Runtime::open(config, deps.clock, streams).await?;
     let tasks = Tasks::new();
     tasks.spawn_infallible(streaming::serve(listener, std::sync::Arc::clone(&runtime)));
@@ -128,14 +131,26 @@ pub async fn run(config: Config, deps: Deps) -> anyhow::Result<()> {
         RuntimeServiceServer::new(service.clone()).max_decoding_message_size(LONGEST_MESSAGE);
     let images = ImageServiceServer::new(service).max_decoding_message_size(LONGEST_MESSAGE);
     tracing::info!(address = %address.display(), "serving");
-    tonic::transport::Server::builder()
+    let served = tonic::transport::Server::builder()
         .add_service(runtimes)
         .add_service(images)
-        .serve_with_incoming_shutdown(UnixListenerStream::new(socket), async move {
-            deps.shutdown.requested().await
-        })
-        .await
-        .context("could not serve")
+        .serve_with_incoming_shutdown(
+            UnixListenerStream::new(socket),
+            requested(deps.shutdown.clone()),
+        );
+    // Kubelet keeps its stream of events open for ever.
+    let patience = async {
+        deps.shutdown.requested().await;
+        clock.sleep(PATIENCE).await;
+    };
+    tokio::select! {
+        served = served => served.context("could not serve"),
+        () = patience => Ok(()),
+    }
+}
+
+async fn requested(shutdown: Shutdown) {
+    shutdown.requested().await;
 }
 
 /// A socket that a dead runtime left is replaced; a living one is an error.

@@ -130,9 +130,7 @@ async fn listen(
     events: mpsc::Sender<PodEvent>,
 ) {
     loop {
-        let received = socket
-            .async_io(Interest::READABLE, |socket| receive(socket))
-            .await;
+        let received = socket.async_io(Interest::READABLE, receive).await;
         let Ok(Some((message, descriptor))) = received else {
             break;
         };

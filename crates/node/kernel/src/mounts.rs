@@ -168,11 +168,11 @@ pub fn overlay(lower: &[PathBuf], upper: &Path, work: &Path) -> io::Result<Owned
     // Values are at most 255 bytes long, so folders are named by their descriptors.
     let mut held = Vec::new();
     let mut set = |key: &str, path: &Path| -> io::Result<()> {
-        let folder = open_point(path).map_err(|error| named(path, error))?;
+        let folder = open_point(path).map_err(|error| named(path, &error))?;
         let name = format!("/proc/self/fd/{}", folder.as_raw_fd());
         held.push(folder);
         rustix::mount::fsconfig_set_string(&context, key, name.as_str())
-            .map_err(|error| named(path, explain(&context, error)))
+            .map_err(|error| named(path, &explain(&context, error)))
     };
     for layer in lower {
         set("lowerdir+", layer)?;
@@ -183,7 +183,7 @@ pub fn overlay(lower: &[PathBuf], upper: &Path, work: &Path) -> io::Result<Owned
     finish(&context)
 }
 
-fn named(path: &Path, error: io::Error) -> io::Error {
+fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 

@@ -99,7 +99,7 @@ pub fn cgroup_of(linux: &Linux) -> anyhow::Result<Option<Cgroup>> {
 }
 
 /// Starts a container: makes its control group, then the process and everything around it.
-pub fn start(container: Container<'_>) -> anyhow::Result<Started> {
+pub fn start(mut container: Container<'_>) -> anyhow::Result<Started> {
     let linux = container.spec.linux();
     let process = container
         .spec
@@ -132,10 +132,10 @@ pub fn start(container: Container<'_>) -> anyhow::Result<Started> {
     }
     let started = cloned(new, pid_namespace.as_deref(), |socket| {
         child::run_container(
-            container,
+            &mut container,
             process,
             &linux,
-            child::Prepared {
+            &child::Prepared {
                 socket,
                 group: group.as_ref(),
                 seccomp: &seccomp,
@@ -166,7 +166,7 @@ pub fn join(joining: Joining<'_>) -> anyhow::Result<Started> {
         child::run_joined(
             joining,
             &target,
-            child::Prepared {
+            &child::Prepared {
                 socket,
                 group: group.as_ref(),
                 seccomp: &seccomp,

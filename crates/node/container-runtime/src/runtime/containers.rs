@@ -44,7 +44,7 @@ impl Runtime {
         let folder = self.config.containers().join(&id);
         fs::create_dir_all(folder.join("rootfs"))?;
         self.images.hold(&image, &id)?;
-        let made = self.make_files(pod, &id, &image, &folder, config);
+        let made = self.make_files(pod, (&id, &folder), &image, config);
         match made {
             Ok(container) => {
                 self.known()
@@ -65,34 +65,16 @@ impl Runtime {
     fn make_files(
         &self,
         pod: &Pod,
-        id: &str,
+        (id, folder): (&str, &std::path::Path),
         image: &Image,
-        folder: &std::path::Path,
         config: v1::ContainerConfig,
     ) -> anyhow::Result<Container> {
         let layers = self.images.layers(image);
         let pod_cgroup = pod.meta().cgroup.clone();
         let parent = pod_cgroup.rsplit_once('/').map_or("", |(parent, _)| parent);
         let cgroup = format!("{parent}/{id}");
-        let security = config
-            .linux
-            .as_ref()
-            .and_then(|linux| linux.security_context.clone());
-        let security = security.unwrap_or_default();
-        let options = security.namespace_options.unwrap_or_default();
-        let target_pid = match options.pid() {
-            v1::NamespaceMode::Target => {
-                let target = self
-                    .container(&options.target_id)
-                    .map_err(|error| anyhow!("{error}"))?;
-                Some(
-                    target
-                        .pid()
-                        .context("the target container is not running")?,
-                )
-            }
-            _ => None,
-        };
+        let options = namespace_options(&config);
+        let target_pid = self.target_pid(&options)?;
         let (spec, user) = spec::build(&spec::Input {
             config: &config,
             image,
@@ -102,13 +84,7 @@ impl Runtime {
             image_mounts: self.mount_images(id, folder, &config)?,
             target_pid,
         })?;
-        let log = match (pod.config.log_directory.as_str(), config.log_path.as_str()) {
-            ("", _) | (_, "") => PathBuf::new(),
-            (base, path) => PathBuf::from(base).join(path),
-        };
-        if let Some(parent) = log.parent() {
-            fs::create_dir_all(parent).context("could not make the folder of the log")?;
-        }
+        let log = log_file(&pod.config, &config)?;
         let overlay = Overlay {
             lower: layers,
             upper: folder.join("upper"),
@@ -148,6 +124,17 @@ impl Runtime {
             meta,
             Life::Created,
         ))
+    }
+
+    /// A process of the container whose processes are to be seen.
+    fn target_pid(&self, options: &v1::NamespaceOption) -> anyhow::Result<Option<i32>> {
+        if options.pid() != v1::NamespaceMode::Target {
+            return Ok(None);
+        }
+        let target = self.container(&options.target_id);
+        let target = target.map_err(|error| anyhow!("{error}"))?;
+        let pid = target.pid();
+        Ok(Some(pid.context("the target container is not running")?))
     }
 
     /// Images given as volumes, each as an overlay of its layers.
@@ -373,6 +360,25 @@ impl Runtime {
         merge(resources.get_or_insert_default(), given);
         Ok(())
     }
+}
+
+fn namespace_options(config: &v1::ContainerConfig) -> v1::NamespaceOption {
+    let linux = config.linux.as_ref();
+    let security = linux.and_then(|linux| linux.security_context.as_ref());
+    let options = security.and_then(|security| security.namespace_options.clone());
+    options.unwrap_or_default()
+}
+
+/// Where the log goes; empty for nowhere.
+fn log_file(pod: &v1::PodSandboxConfig, config: &v1::ContainerConfig) -> anyhow::Result<PathBuf> {
+    if pod.log_directory.is_empty() || config.log_path.is_empty() {
+        return Ok(PathBuf::new());
+    }
+    let log = PathBuf::from(&pod.log_directory).join(&config.log_path);
+    if let Some(parent) = log.parent() {
+        fs::create_dir_all(parent).context("could not make the folder of the log")?;
+    }
+    Ok(log)
 }
 
 /// What is not given stays.

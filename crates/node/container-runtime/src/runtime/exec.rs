@@ -67,7 +67,7 @@ impl Runtime {
             .lock()
             .expect("no holder of this lock panics")
             .insert(id.clone(), sender);
-        let started = self.start_exec(&link, &id, container, process, stdin).await;
+        let started = self.start_exec(&id, container, process, stdin).await;
         if started.is_err() {
             self.execs
                 .lock()
@@ -90,16 +90,16 @@ impl Runtime {
 
     async fn start_exec(
         &self,
-        link: &PodLink,
         id: &str,
         container: &Container,
         process: Process,
         stdin: bool,
     ) -> anyhow::Result<([Option<OwnedFd>; 3], Option<OwnedFd>)> {
+        let link = self.link_of(container)?;
         let action = |process| Action::Exec {
             exec: id.to_owned(),
             container: container.id.clone(),
-            process,
+            process: Box::new(process),
         };
         if process.terminal {
             let answer = link.ask(action(process), &[]).await?;

@@ -15,47 +15,7 @@ pub(super) fn build(
     input: &Input<'_>,
     security: &v1::LinuxContainerSecurityContext,
 ) -> anyhow::Result<(Vec<Mount>, &'static str)> {
-    let system = if security.privileged { "rw" } else { "ro" };
-    let mut all = vec![
-        mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
-        mount(
-            "/dev",
-            "tmpfs",
-            "tmpfs",
-            &["nosuid", "strictatime", "mode=755", "size=65536k"],
-        ),
-        mount(
-            "/dev/pts",
-            "devpts",
-            "devpts",
-            &[
-                "nosuid",
-                "noexec",
-                "newinstance",
-                "ptmxmode=0666",
-                "mode=0620",
-                "gid=5",
-            ],
-        ),
-        mount(
-            "/dev/mqueue",
-            "mqueue",
-            "mqueue",
-            &["nosuid", "noexec", "nodev"],
-        ),
-        mount(
-            "/sys",
-            "sysfs",
-            "sysfs",
-            &["nosuid", "noexec", "nodev", system],
-        ),
-        mount(
-            "/sys/fs/cgroup",
-            "cgroup",
-            "cgroup",
-            &["nosuid", "noexec", "nodev", "relatime", system],
-        ),
-    ];
+    let mut all = system(security.privileged);
     let options = security.namespace_options.clone().unwrap_or_default();
     let shm = match options.ipc() {
         v1::NamespaceMode::Node => PathBuf::from("/dev/shm"),
@@ -101,6 +61,51 @@ pub(super) fn build(
     Ok((all, propagation))
 }
 
+/// The kernel's own file systems.
+fn system(privileged: bool) -> Vec<Mount> {
+    let access = if privileged { "rw" } else { "ro" };
+    vec![
+        mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
+        mount(
+            "/dev",
+            "tmpfs",
+            "tmpfs",
+            &["nosuid", "strictatime", "mode=755", "size=65536k"],
+        ),
+        mount(
+            "/dev/pts",
+            "devpts",
+            "devpts",
+            &[
+                "nosuid",
+                "noexec",
+                "newinstance",
+                "ptmxmode=0666",
+                "mode=0620",
+                "gid=5",
+            ],
+        ),
+        mount(
+            "/dev/mqueue",
+            "mqueue",
+            "mqueue",
+            &["nosuid", "noexec", "nodev"],
+        ),
+        mount(
+            "/sys",
+            "sysfs",
+            "sysfs",
+            &["nosuid", "noexec", "nodev", access],
+        ),
+        mount(
+            "/sys/fs/cgroup",
+            "cgroup",
+            "cgroup",
+            &["nosuid", "noexec", "nodev", "relatime", access],
+        ),
+    ]
+}
+
 fn convert<'a>(
     given: &v1::Mount,
     table: &[MountInfo],
@@ -139,10 +144,7 @@ fn convert<'a>(
             "rslave"
         }
         v1::MountPropagation::PropagationBidirectional => {
-            let under = table
-                .iter()
-                .filter(|mount| source.starts_with(&mount.point))
-                .next_back();
+            let under = table.iter().rfind(|mount| source.starts_with(&mount.point));
             if !under.is_some_and(MountInfo::is_shared) {
                 bail!(
                     "path {:?} is mounted on a mount that is not shared",

@@ -118,26 +118,39 @@ fn respond(mut request: Request<Incoming>, runtime: &Arc<Runtime>, tasks: &Tasks
     let runtime = Arc::clone(runtime);
     let protocol = chosen.clone().unwrap_or_default();
     tasks.spawn_infallible(async move {
-        let result = async {
-            let io = TokioIo::new(upgraded.await?);
-            if is_websocket {
-                return websocket::run(&runtime, wanted, &protocol, io).await;
-            }
-            let (connection, drive) = Connection::new(io, Side::Server);
-            let driving = Tasks::new();
-            driving.spawn(async move { drive.await.map_err(std::io::Error::other) });
-            match wanted {
-                Wanted::PortForward(request) => forward::run(&runtime, &request, connection).await,
-                wanted => session::over_spdy(&runtime, wanted, &protocol, connection).await,
-            }?;
-            // What is queued is still written.
-            let _ = driving.join().await;
-            Ok(())
-        };
-        if let Err(error) = result.await {
+        let served = speak(upgraded, &runtime, wanted, &protocol, is_websocket).await;
+        if let Err(error) = served {
             tracing::warn!(error = %format!("{error:#}"), "a stream failed");
         }
     });
+    switch(is_websocket, accept, chosen)
+}
+
+async fn speak(
+    upgraded: hyper::upgrade::OnUpgrade,
+    runtime: &Arc<Runtime>,
+    wanted: Wanted,
+    protocol: &str,
+    is_websocket: bool,
+) -> anyhow::Result<()> {
+    let io = TokioIo::new(upgraded.await?);
+    if is_websocket {
+        return websocket::run(runtime, wanted, protocol, io).await;
+    }
+    let (connection, drive) = Connection::new(io, Side::Server);
+    let driving = Tasks::new();
+    driving.spawn(async move { drive.await.map_err(std::io::Error::other) });
+    match wanted {
+        Wanted::PortForward(request) => forward::run(runtime, &request, connection).await,
+        wanted => session::over_spdy(runtime, wanted, protocol, connection).await,
+    }?;
+    // What is queued is still written; a client that has gone needs it no more.
+    let _ = driving.join().await;
+    Ok(())
+}
+
+/// Tells the client that the connection changes.
+fn switch(is_websocket: bool, accept: Option<String>, chosen: Option<String>) -> Answer {
     let mut answer = plain(StatusCode::SWITCHING_PROTOCOLS, "");
     let headers = answer.headers_mut();
     headers.insert(

@@ -61,46 +61,16 @@ where
         frames: frames.clone(),
     };
     if let Wanted::PortForward(request) = wanted {
-        let [port] = request.port.as_slice() else {
-            bail!("over a WebSocket one port is forwarded at a time");
-        };
-        let port = u16::try_from(*port)?;
         let (sender, receiver) = mpsc::channel(MOST_FRAMES);
-        // Both channels begin with the port.
-        for channel in [0, 1] {
-            frames
-                .send((channel, Bytes::copy_from_slice(&port.to_le_bytes())))
-                .await?;
-        }
-        let data = out(0);
-        let errors = out(1);
+        let sinks = (out(0), out(1));
         drop(frames);
-        let forwarding = async {
-            if let Err(error) =
-                forward::one(runtime, &request.pod_sandbox_id, port, receiver, data).await
-            {
-                errors
-                    .write(format!("error forwarding port: {error:#}").as_bytes())
-                    .await
-                    .ok();
-            }
-            drop(errors);
-            Ok::<_, anyhow::Error>(())
-        };
+        let forwarding = forward_port(runtime, &request, sinks, receiver);
         let reading = async {
-            let mut sender = Some(sender);
-            while let Some((channel, bytes)) = receive(&mut source, in_base64).await {
-                if channel == 0
-                    && let Some(sender) = &sender
-                {
-                    sender.send(bytes).await.ok();
-                }
-            }
-            sender.take();
+            feed(&mut source, in_base64, sender).await;
             std::future::pending::<()>().await;
         };
         return tokio::select! {
-            both = async { tokio::join!(forwarding, writing) } => both.1,
+            both = async { tokio::join!(forwarding, writing) } => both.0.and(both.1),
             () = reading => Ok(()),
         };
     }
@@ -132,6 +102,40 @@ where
     let (result, written) = tokio::join!(session, writing);
     written?;
     result
+}
+
+/// One port over the two channels, both of which begin with its number.
+async fn forward_port(
+    runtime: &Arc<Runtime>,
+    request: &styr_cri::v1::PortForwardRequest,
+    (data, errors): (Sink, Sink),
+    receiver: mpsc::Receiver<Bytes>,
+) -> anyhow::Result<()> {
+    let [port] = request.port.as_slice() else {
+        bail!("over a WebSocket one port is forwarded at a time");
+    };
+    let port = u16::try_from(*port)?;
+    for sink in [&data, &errors] {
+        sink.write(&port.to_le_bytes()).await?;
+    }
+    let result = forward::one(runtime, &request.pod_sandbox_id, port, receiver, data).await;
+    if let Err(error) = result {
+        let text = format!("error forwarding port: {error:#}");
+        errors.write(text.as_bytes()).await.ok();
+    }
+    Ok(())
+}
+
+/// Hands on what comes for the first channel; its end is told by dropping the sender.
+async fn feed<S>(source: &mut S, in_base64: bool, sender: mpsc::Sender<Bytes>)
+where
+    S: futures::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
+{
+    while let Some((channel, bytes)) = receive(source, in_base64).await {
+        if channel == 0 {
+            sender.send(bytes).await.ok();
+        }
+    }
 }
 
 async fn close<S>(sink: &mut S) -> anyhow::Result<()>

@@ -39,7 +39,7 @@ const MOST_WEIGHT: u64 = 10_000;
 pub fn shares_to_weight(shares: u64) -> u64 {
     match shares {
         0 => 0,
-        ..=FEWEST_SHARES => 1,
+        1..=FEWEST_SHARES => 1,
         MOST_SHARES.. => MOST_WEIGHT,
         _ => {
             let bits = f64::from(u32::try_from(shares).unwrap_or(u32::MAX)).log2();

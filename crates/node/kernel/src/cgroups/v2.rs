@@ -36,11 +36,11 @@ fn pass_on(parent: &Path) {
     let (there, passed) = (read("cgroup.controllers"), read("cgroup.subtree_control"));
     for name in PASSED_ON {
         let has = |list: &str| list.split_whitespace().any(|found| found == *name);
-        if has(&there) && !has(&passed) {
-            if let Err(error) = files::write(parent, "cgroup.subtree_control", &format!("+{name}"))
-            {
-                tracing::debug!(%error, "controller is not passed on");
-            }
+        if has(&there)
+            && !has(&passed)
+            && let Err(error) = files::write(parent, "cgroup.subtree_control", &format!("+{name}"))
+        {
+            tracing::debug!(%error, "controller is not passed on");
         }
     }
 }

@@ -26,10 +26,10 @@ pub(super) struct Prepared<'a> {
 
 /// Comes back only with an error.
 pub(super) fn run_container(
-    mut container: Container<'_>,
+    container: &mut Container<'_>,
     process: &Process,
     linux: &Linux,
-    prepared: Prepared<'_>,
+    prepared: &Prepared<'_>,
 ) -> anyhow::Result<()> {
     if let Some(group) = prepared.group {
         group.add(0).context("could not enter the control group")?;
@@ -40,7 +40,7 @@ pub(super) fn run_container(
     set_names(&spec.hostname, &spec.domainname)?;
     set_score(process)?;
     let stdio = std::mem::replace(&mut container.stdio, Stdio::Inherit);
-    let tree = Tree::open(&container, linux, prepared.group)?;
+    let tree = Tree::open(container, linux, prepared.group)?;
     let has = |kind: &str| {
         linux
             .namespaces
@@ -70,7 +70,7 @@ pub(super) fn run_container(
 pub(super) fn run_joined(
     joining: Joining<'_>,
     target: &OwnedFd,
-    prepared: Prepared<'_>,
+    prepared: &Prepared<'_>,
 ) -> anyhow::Result<()> {
     if let Some(group) = prepared.group {
         group.add(0).context("could not enter the control group")?;

@@ -58,7 +58,7 @@ pub enum Action {
     Exec {
         exec: String,
         container: String,
-        process: Process,
+        process: Box<Process>,
     },
     /// Copies output to the descriptors that come along (standard output, then error). The answer
     /// brings standard input or the terminal, if wanted and there.
