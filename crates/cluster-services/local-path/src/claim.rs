@@ -34,7 +34,13 @@ pub(crate) fn build(context: &Context) -> Registration {
         .workers(WORKERS)
         .primary::<PersistentVolumeClaim>()
         .reads::<StorageClass>()
-        .reads::<PersistentVolume>()
+        .watches::<PersistentVolume>(|change| {
+            let volume = change.object();
+            volume
+                .and_then(|volume| owner(volume))
+                .into_iter()
+                .collect()
+        })
         .reads::<Node>()
         .watches_within::<Pod>(helpers, |change: &Change<Pod>| {
             let pod = change.object();
@@ -44,17 +50,23 @@ pub(crate) fn build(context: &Context) -> Registration {
         })
 }
 
+/// The claim that a volume is for.
+fn owner(volume: &PersistentVolume) -> Option<Key> {
+    let owner = volume.spec.as_ref()?.claim_ref.as_ref()?;
+    Some(Key::new(owner.namespace.clone()?, owner.name.clone()?))
+}
+
 struct Claims(Context);
 
 #[async_trait]
 impl Reconciler for Claims {
     async fn reconcile(&self, key: &Key) -> anyhow::Result<Next> {
-        let Some(claim) = self.0.claims.get_key(key) else {
+        let claim = self.0.claims.get_key(key);
+        let Some(claim) = claim.filter(|claim| self.is_ours(claim)) else {
+            // Gone, or bound, and so served.
+            helper_pod::clear(&self.0, helper_pod::claim, key).await?;
             return Ok(Next::Wait);
         };
-        if !self.is_ours(&claim) {
-            return Ok(Next::Wait);
-        }
         let outcome = self.provision(&claim).await;
         if let Err(error) = &outcome {
             let class = class_name(&claim);
@@ -93,7 +105,7 @@ impl Claims {
         let job = self.job(claim, node)?;
         let context = &self.0;
         if context.volumes.get(None, &job.volume).is_some() {
-            job.finish(context).await?;
+            helper_pod::clear(context, helper_pod::claim, &Key::of(claim)).await?;
             return Ok(Next::Wait);
         }
         let is_new = context
@@ -117,7 +129,6 @@ impl Claims {
             Err(error) if error.is_already_exists() => {}
             created => drop(created?),
         }
-        job.finish(context).await?;
         let text = format!("Successfully provisioned volume {}", job.volume);
         context
             .recorder

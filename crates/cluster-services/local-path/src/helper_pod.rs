@@ -82,6 +82,35 @@ pub(crate) fn volume(pod: &Pod) -> Option<Key> {
     Some(Key::cluster(volume))
 }
 
+/// Removes the helper pods that worked for somebody. To be called only when the outcome is in the
+/// caches: a job without pod begins anew.
+pub(crate) async fn clear(
+    context: &Context,
+    whose: impl Fn(&Pod) -> Option<Key>,
+    key: &Key,
+) -> anyhow::Result<()> {
+    for pod in context.helpers.list() {
+        if whose(&pod).as_ref() == Some(key) {
+            delete(context, &Key::of(&*pod).name).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn delete(context: &Context, name: &str) -> anyhow::Result<()> {
+    let options = DeleteOptions {
+        grace_period_seconds: Some(0),
+        ..DeleteOptions::default()
+    };
+    let namespace = &context.options.namespace;
+    let deleted = context
+        .client
+        .delete::<Pod>(namespace, name, &options)
+        .await;
+    Error::unless_not_found(deleted)?;
+    Ok(())
+}
+
 impl Job {
     fn name(&self) -> String {
         format!("helper-pod-{}-{}", self.action.verb(), self.volume)
@@ -127,19 +156,8 @@ impl Job {
         anyhow::bail!("{script} of {} on node {} {how}", self.directory, self.node)
     }
 
-    /// Removes the pod.
-    pub(crate) async fn finish(&self, context: &Context) -> anyhow::Result<()> {
-        let options = DeleteOptions {
-            grace_period_seconds: Some(0),
-            ..DeleteOptions::default()
-        };
-        let (namespace, name) = (&context.options.namespace, self.name());
-        let deleted = context
-            .client
-            .delete::<Pod>(namespace, &name, &options)
-            .await;
-        Error::unless_not_found(deleted)?;
-        Ok(())
+    async fn finish(&self, context: &Context) -> anyhow::Result<()> {
+        delete(context, &self.name()).await
     }
 
     /// The template, with all that this job adds.

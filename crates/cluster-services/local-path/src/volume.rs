@@ -40,6 +40,7 @@ impl Reconciler for Volumes {
     async fn reconcile(&self, key: &Key) -> anyhow::Result<Next> {
         let context = &self.0;
         let Some(volume) = context.volumes.get_key(key) else {
+            helper_pod::clear(context, helper_pod::volume, key).await?;
             return Ok(Next::Wait);
         };
         if !self.is_ours(&volume) {
@@ -61,7 +62,9 @@ impl Volumes {
     fn is_ours(&self, volume: &PersistentVolume) -> bool {
         let (spec, status) = (volume.spec.as_ref(), volume.status.as_ref());
         let policy = spec.and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
-        annotation(volume, PROVISIONED_BY) == Some(&self.0.options.provisioner)
+        // What is being deleted has been emptied before, by us or by who deletes it.
+        volume.metadata.deletion_timestamp.is_none()
+            && annotation(volume, PROVISIONED_BY) == Some(&self.0.options.provisioner)
             && status.and_then(|status| status.phase.as_deref()) == Some("Released")
             && policy == Some("Delete")
     }
@@ -86,7 +89,6 @@ impl Volumes {
             .client
             .delete::<PersistentVolume>("", &job.volume, &options);
         Error::unless_not_found(deleted.await)?;
-        job.finish(context).await?;
         Ok(Next::Wait)
     }
 }
