@@ -75,7 +75,10 @@ pub(crate) const SUBCOMMANDS: &[Subcommand] = &[
         styr_network::command(args, shutdown).boxed()
     }),
     single(styr_cluster::node::NAME, styr_cluster::node::command),
-    single(styr_local_path::HELPER_NAME, styr_local_path::helper_command),
+    single(
+        styr_local_path::HELPER_NAME,
+        styr_local_path::helper_command,
+    ),
     single(styr_oci::pod_init::NAME, styr_oci::pod_init::command),
     single(styr_oci::runc::NAME, styr_oci::runc::command),
 ];

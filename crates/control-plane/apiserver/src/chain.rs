@@ -11,6 +11,7 @@ use styr_meta::Status;
 
 use crate::attributes::{Attributes, Decision, Identity, PeerCertificates, User};
 use crate::body::{Body, Request, Response};
+use crate::flow::Flow;
 use crate::inbound::Inbound;
 use crate::negotiation::{self, Form, Offer};
 use crate::query::Query;
@@ -31,7 +32,7 @@ pub(crate) async fn answer(state: Arc<State>, request: Request) -> Response {
     let started = state.clock.monotonic();
     let (verb, resource) = (info.verb.clone(), info.resource.clone());
     let audit_id = audit_id(&parts.headers);
-    let mut answer = match serve(&state, (parts, body), info, query).await {
+    let mut answer = match serve(&state, (parts, body), info, (query, form)).await {
         Ok(answer) => answer,
         Err(refused) => response::refused(&refused, Form { ..form }),
     };
@@ -45,15 +46,45 @@ pub(crate) async fn answer(state: Arc<State>, request: Request) -> Response {
 
 async fn serve(
     state: &Arc<State>,
-    (mut parts, body): (http::request::Parts, Body),
+    (parts, body): (http::request::Parts, Body),
     info: RequestInfo,
-    query: Query,
+    (query, form): (Query, Form),
 ) -> Result<Response, Status> {
     let mut user = authenticate(state, &parts).await?;
     if let Some(assumed) = impersonation::assumed(state, &user, &parts.headers).await? {
         user = Arc::new(assumed);
     }
     authorize(state, &user, &info, &query).await?;
+    let flow = state.flows.of(&user, &info);
+    let answering = answer_authorized(state, (parts, body), (info, query), user);
+    let mut answer = answering
+        .await
+        .unwrap_or_else(|refused| response::refused(&refused, form));
+    if let Some(flow) = flow {
+        tell_flow(&mut answer, &flow);
+    }
+    Ok(answer)
+}
+
+/// Upstream's headers that say how a request was classified.
+fn tell_flow(answer: &mut Response, flow: &Flow) {
+    let headers = [
+        ("x-kubernetes-pf-flowschema-uid", &flow.schema_uid),
+        ("x-kubernetes-pf-prioritylevel-uid", &flow.level_uid),
+    ];
+    for (name, uid) in headers {
+        if let Ok(value) = HeaderValue::from_str(uid) {
+            answer.headers_mut().insert(name, value);
+        }
+    }
+}
+
+async fn answer_authorized(
+    state: &Arc<State>,
+    (mut parts, body): (http::request::Parts, Body),
+    (info, query): (RequestInfo, Query),
+    user: Arc<User>,
+) -> Result<Response, Status> {
     let permit = state.limits.enter(&info)?;
     parts.extensions.insert(permit);
     let inbound = Inbound {

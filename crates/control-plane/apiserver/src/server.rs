@@ -20,6 +20,7 @@ use crate::attributes::{
 use crate::body::{Body, BodyError, Request, Response};
 use crate::config::{Config, Deps};
 use crate::discovery::Discovery;
+use crate::flow::Flows;
 use crate::health::Health;
 use crate::kubelets::Kubelets;
 use crate::limits::Limits;
@@ -42,6 +43,7 @@ pub struct State {
     pub tokens: Arc<Tokens>,
     pub kubelets: Kubelets,
     pub limits: Limits,
+    pub(crate) flows: Flows,
     pub discovery: Discovery,
     pub openapi: OpenApi,
     pub health: Health,
@@ -113,6 +115,7 @@ pub fn build(config: Config, deps: Deps) -> anyhow::Result<Server> {
         admission: built.admission,
         tokens: built.tokens,
         kubelets,
+        flows: Flows::new(&*resources),
         discovery: Discovery::default(),
         openapi: OpenApi::default(),
         health,

@@ -131,12 +131,15 @@ pub(crate) fn too_large_resource_version(wanted: Revision, current: Revision) ->
     status
 }
 
+/// A list of a revision that is gone.
+pub(crate) fn compacted() -> Status {
+    Status::expired("The resourceVersion for the provided list is too old.")
+}
+
 /// What the store refused, where no handler knows better.
 pub(crate) fn store(error: &StoreError) -> Status {
     match error {
-        StoreError::Compacted { .. } => {
-            Status::expired("The resourceVersion for the provided list is too old.")
-        }
+        StoreError::Compacted { .. } => compacted(),
         StoreError::TooLarge { .. } => Status::too_large(error),
         StoreError::Future { .. } => Status::timeout(error, 1),
         _ => Status::internal(error),

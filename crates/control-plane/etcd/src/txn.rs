@@ -450,15 +450,18 @@ fn select(mut found: Vec<KeyValue>, range: &RangeOp) -> RangeResult {
     });
     // etcd: a target without a direction means ascending.
     if range.order != SortOrder::None || range.target != SortTarget::Key {
-        found.sort_by(|a, b| match range.target {
+        let order = |a: &KeyValue, b: &KeyValue| match range.target {
             SortTarget::Key => a.key.cmp(&b.key),
             SortTarget::Version => a.version.cmp(&b.version),
             SortTarget::Create => a.create_revision.cmp(&b.create_revision),
             SortTarget::Mod => a.mod_revision.cmp(&b.mod_revision),
             SortTarget::Value => a.value.cmp(&b.value),
-        });
+        };
+        // Stable in both directions: equal ones stay in the order of their keys.
         if range.order == SortOrder::Descend {
-            found.reverse();
+            found.sort_by(|a, b| order(b, a));
+        } else {
+            found.sort_by(order);
         }
     }
     let more = range.limit > 0 && found.len() > range.limit;
@@ -481,3 +484,6 @@ fn select(mut found: Vec<KeyValue>, range: &RangeOp) -> RangeResult {
         count,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -267,7 +267,7 @@ impl Store for EtcdClient {
         };
         let ask = |channel| watch::open(channel, (start.clone(), end.clone()), from);
         let (created, answers) = self.servers.open(ask).await?;
-        Ok(watch::follow(source, from, created, answers))
+        Ok(watch::follow(source, from, &created, answers))
     }
 
     async fn grant_lease(&self, ttl_seconds: i64) -> Result<i64, StoreError> {

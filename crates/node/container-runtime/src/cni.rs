@@ -159,11 +159,12 @@ impl Cni {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("could not run {}", program.display()))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin
-                .write_all(&serde_json::to_vec(input)?)
-                .await
-                .context("could not ask the plugin")?;
+        let input = serde_json::to_vec(input)?;
+        if let Some(mut stdin) = child.stdin.take()
+            && let Err(error) = stdin.write_all(&input).await
+        {
+            // A plugin may fail without having read; then its answer says why.
+            tracing::debug!(%error, "a plugin did not read its configuration");
         }
         let output = tokio::time::timeout(PATIENCE, child.wait_with_output())
             .await

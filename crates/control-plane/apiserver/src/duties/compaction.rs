@@ -27,6 +27,7 @@ pub(super) async fn run(state: &Arc<State>) {
         if let Err(error) = state.resources.store().compact(old).await {
             tracing::warn!(%error, revision = old, "could not compact the store");
         }
+        progress.forget_before(old);
         compacted = old;
     }
 }

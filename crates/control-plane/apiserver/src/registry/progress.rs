@@ -1,5 +1,6 @@
 //! How far the caches are: every change of the store up to this revision has been applied.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use styr_base::SharedClock;
@@ -16,6 +17,8 @@ const WAIT_MAX: Duration = Duration::from_secs(3);
 pub struct Progress {
     clock: SharedClock,
     applied: watch::Sender<Revision>,
+    /// Lists of revisions before this one are refused.
+    compacted: AtomicI64,
 }
 
 impl Progress {
@@ -23,6 +26,7 @@ impl Progress {
         Self {
             clock,
             applied: watch::Sender::new(0),
+            compacted: AtomicI64::new(0),
         }
     }
 
@@ -55,6 +59,16 @@ impl Progress {
                 Err(crate::status::too_large_resource_version(revision, self.applied()))
             }
         }
+    }
+
+    /// Forgets revisions before `revision`. The caches may know them still, but a client must not
+    /// depend on how much was written: it is told that they are gone, as the store would.
+    pub(crate) fn forget_before(&self, revision: Revision) {
+        self.compacted.fetch_max(revision, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_forgotten(&self, revision: Revision) -> bool {
+        revision < self.compacted.load(Ordering::Relaxed)
     }
 
     /// Waits until something has been applied after `revision`.

@@ -71,6 +71,9 @@ impl Registry {
     /// The objects at a revision of the past: the present, with later changes taken back, or, if
     /// the ring does not reach so far, what the store still knows.
     async fn snapshot_at(&self, revision: Revision) -> Result<Snapshot, Status> {
+        if self.progress.is_forgotten(revision) {
+            return Err(status::compacted());
+        }
         let Ok(mut cursor) = self.cache.cursor_behind(revision) else {
             return self.stored_at(revision).await;
         };

@@ -17,6 +17,10 @@ use tokio::net::TcpStream;
 use crate::server::TestServer;
 
 /// A kubelet that answers with the path it was asked for, and echoes upgraded connections.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the task ends with its connection"
+)]
 async fn kubelet(tasks: &Tasks, shutdown: &Shutdown) -> SocketAddr {
     let address: SocketAddr = ([127, 0, 0, 1], 0).into();
     let profile = Profile::server("kubelet", &["localhost"], &[address.ip()]);

@@ -221,38 +221,37 @@ fn compare(from: pb::Compare) -> Result<Compare> {
     })
 }
 
-pub(crate) fn txn_response(
-    from: TxnResult,
-    header: impl Fn() -> pb::ResponseHeader + Copy,
-) -> pb::TxnResponse {
+/// Only the whole answer says who answers; its parts say the revision.
+pub(crate) fn txn_response(from: TxnResult, header: pb::ResponseHeader) -> pb::TxnResponse {
+    let inner = pb::ResponseHeader {
+        revision: header.revision,
+        ..Default::default()
+    };
     let responses = from
         .results
         .into_iter()
         .map(|result| pb::ResponseOp {
-            response: Some(op_response(result, header)),
+            response: Some(op_response(result, inner)),
         })
         .collect();
     pb::TxnResponse {
-        header: Some(header()),
+        header: Some(header),
         succeeded: from.succeeded,
         responses,
     }
 }
 
-fn op_response(
-    from: OpResult,
-    header: impl Fn() -> pb::ResponseHeader + Copy,
-) -> pb::response_op::Response {
+fn op_response(from: OpResult, header: pb::ResponseHeader) -> pb::response_op::Response {
     use pb::response_op::Response;
     match from {
         OpResult::Put(previous) => Response::ResponsePut(pb::PutResponse {
-            header: Some(header()),
+            header: Some(header),
             prev_kv: previous.map(key_value),
         }),
         OpResult::Delete { count, previous } => {
-            Response::ResponseDeleteRange(delete_response(count, previous, header()))
+            Response::ResponseDeleteRange(delete_response(count, previous, header))
         }
-        OpResult::Range(found) => Response::ResponseRange(range_response(found, Some(header()))),
+        OpResult::Range(found) => Response::ResponseRange(range_response(found, Some(header))),
         OpResult::Txn(result) => Response::ResponseTxn(txn_response(result, header)),
     }
 }

@@ -119,10 +119,8 @@ impl pb::kv_server::Kv for Kv {
             .txn(txn)
             .await
             .map_err(|error| status(&error))?;
-        let revision = result.revision;
-        Ok(Response::new(convert::txn_response(result, || {
-            self.0.header_at(revision)
-        })))
+        let header = self.0.header_at(result.revision);
+        Ok(Response::new(convert::txn_response(result, header)))
     }
 
     async fn compact(

@@ -10,6 +10,7 @@ const ALWAYS: [Flag; 1] = [Flag {
     no_value: "true",
 }];
 
+#[expect(clippy::type_complexity, reason = "a table of rows, read in one place")]
 #[path = "../../generated/flags.rs"]
 mod generated;
 

@@ -148,3 +148,6 @@ async fn read(path: &Path) -> Result<String, String> {
     let text = tokio::fs::read_to_string(path).await;
     text.map_err(|error| format!("could not read {}: {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests;

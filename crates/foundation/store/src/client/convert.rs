@@ -86,3 +86,6 @@ fn with_sources(status: &tonic::Status) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

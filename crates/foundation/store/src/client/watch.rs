@@ -93,7 +93,7 @@ pub(super) async fn open(
 pub(super) fn follow(
     source: Source,
     from: Revision,
-    created: pb::WatchResponse,
+    created: &pb::WatchResponse,
     exchange: Exchange,
 ) -> WatchStream {
     let now = created.header.as_ref().map_or(0, |header| header.revision);
@@ -111,7 +111,7 @@ pub(super) fn follow(
         ready: VecDeque::new(),
         has_ended: false,
     };
-    watch.take(&created);
+    watch.take(created);
     if has_no_past {
         watch.ready.push_back(WatchItem::Progress(now));
     } else {

@@ -175,7 +175,12 @@ fn hosts_file(pod: &Pod, parts: &Parts<'_>) -> std::io::Result<PathBuf> {
     let path = parts.directory.join("etc-hosts");
     let aliases = pod::spec(pod).host_aliases.as_deref().unwrap_or_default();
     let text = if pod::is_host_network(pod) {
-        hosts::of_host(&std::fs::read_to_string(HOSTS)?, aliases)
+        // A host without the file knows no names, which is no error.
+        let of_host = match std::fs::read_to_string(HOSTS) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            text => text?,
+        };
+        hosts::of_host(&of_host, aliases)
     } else {
         let invalid = |text| std::io::Error::new(std::io::ErrorKind::InvalidInput, text);
         let (name, domain) = hosts::names(pod, parts.cluster_domain).map_err(invalid)?;

@@ -21,7 +21,7 @@ fn agrees_with_a_map_over_many_writes() {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         let key = format!("ns{}/o{:04}", seed >> 60, (seed >> 20) % 1500);
-        if (seed >> 50) % 3 == 0 {
+        if (seed >> 50).is_multiple_of(3) {
             assert_eq!(
                 snapshot.remove(&key).is_some(),
                 model.remove(&key).is_some()
