@@ -20,10 +20,9 @@ pub(super) fn enter(sandbox: &Sandbox) -> Result<()> {
     let slash = Path::new("/");
     mounts::propagate(slash, Propagation::Private, true).context("could not leave the host")?;
     bind(&root, &root)?;
-    bind(
-        Path::new("/proc/self/exe"),
-        &root.join("usr/local/bin/styr"),
-    )?;
+    // By its path: the link in /proc leads into the namespace that was left.
+    let program = std::env::current_exe().context("could not find this program")?;
+    bind(&program, &root.join("usr/local/bin/styr"))?;
     classic("proc", &root.join("proc"), "")?;
     classic("sysfs", &root.join("sys"), "")?;
     devices(&root)?;
