@@ -8,6 +8,7 @@ mod command;
 mod generate;
 mod setup;
 mod test;
+mod up;
 
 use clap::Parser;
 
@@ -20,6 +21,8 @@ enum Task {
     Test(test::Options),
     /// Writes the checked-in tables from the facts about upstream.
     Generate(generate::Options),
+    /// Builds the static binary and starts a cluster of two nodes.
+    Up,
     /// Builds the static binary and prints where it is.
     Build,
 }
@@ -27,6 +30,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Setup => setup::run(),
+        Task::Up => up::run(),
         Task::Test(options) => test::run(&options),
         Task::Generate(options) => generate::run(&options),
         Task::Build => {
