@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
-use styr_base::{SharedClock, Shutdown};
+use styr_base::{Backoff, SharedClock, Shutdown};
 
 use crate::{Client, Error};
 
 /// Upstream spreads the tries of many by up to this share.
 const JITTER: f64 = 1.2;
+/// A server that is just starting answers soon; a whole retry period would be lost at every start.
+const UNANSWERED_FIRST: Duration = Duration::from_millis(25);
 
 /// Who elects whom, and how patiently.
 #[derive(Debug, Clone)]
@@ -38,6 +40,17 @@ struct Candidate<'a> {
     election: &'a Election,
     /// The lease as last seen, and when it was first seen so.
     seen: Option<(Lease, Duration)>,
+}
+
+/// How a try to take the lease went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// We hold it.
+    Held,
+    /// Another one holds it, or was faster.
+    Lost,
+    /// The server did not say.
+    Unanswered,
 }
 
 /// Waits to be the leader, then runs `work`. When the lead is lost, `work` is told to end and the
@@ -84,14 +97,15 @@ where
 
 impl Candidate<'_> {
     async fn acquire(&mut self) {
+        let mut unanswered = Backoff::new(UNANSWERED_FIRST, self.election.retry_period);
         loop {
-            if self.try_once().await {
-                return;
-            }
             let spread = 1.0 + rand::random::<f64>() * JITTER;
-            self.clock
-                .sleep(self.election.retry_period.mul_f64(spread))
-                .await;
+            let wait = match self.try_once().await {
+                Attempt::Held => return,
+                Attempt::Lost => self.election.retry_period,
+                Attempt::Unanswered => unanswered.next_wait(),
+            };
+            self.clock.sleep(wait.mul_f64(spread)).await;
         }
     }
 
@@ -109,22 +123,24 @@ impl Candidate<'_> {
             }
             let clock = self.clock.clone();
             tokio::select! {
-                done = self.try_once() => if done { renewed = clock.monotonic() },
+                attempt = self.try_once() => if attempt == Attempt::Held {
+                    renewed = clock.monotonic();
+                },
                 () = clock.sleep(left) => return,
             }
         }
     }
 
-    /// Takes or renews the lease; answers whether we hold it now.
-    async fn try_once(&mut self) -> bool {
+    /// Takes or renews the lease.
+    async fn try_once(&mut self) -> Attempt {
         match self.attempt().await {
-            Ok(held) => held,
+            Ok(true) => Attempt::Held,
+            Ok(false) => Attempt::Lost,
+            Err(error) if error.is_conflict() => Attempt::Lost,
             Err(error) => {
-                if !error.is_conflict() {
-                    let error = anyhow::Error::from(error);
-                    tracing::warn!(error = %format_args!("{error:#}"), "could not elect a leader");
-                }
-                false
+                let error = anyhow::Error::from(error);
+                tracing::warn!(error = %format_args!("{error:#}"), "could not elect a leader");
+                Attempt::Unanswered
             }
         }
     }

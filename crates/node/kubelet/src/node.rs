@@ -26,7 +26,7 @@ const LOOK_UNREADY: Duration = Duration::from_millis(200);
 
 /// Registers the node and keeps its status. Until dropped.
 pub(crate) async fn run(shared: Arc<Shared>, client: Client, port: i32) {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(7));
+    let mut backoff = Backoff::new(Duration::from_millis(25), Duration::from_secs(7));
     let mut node = loop {
         match register(&shared, &client, port).await {
             Ok(node) => break node,

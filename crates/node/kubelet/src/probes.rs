@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Container, Pod, Probe};
-use styr_base::{SharedClock, Tasks};
+use styr_base::{Backoff, SharedClock, Tasks};
 use styr_client::events::EventType;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -20,6 +20,9 @@ use crate::pod;
 use crate::runtime::Runtime;
 
 mod prober;
+
+/// The first step between tries of a server that has just been started.
+const EAGER_FIRST: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
@@ -221,6 +224,9 @@ async fn probe_loop(
     if let Ok(wait) = Duration::try_from(wait) {
         tools.clock.sleep(wait).await;
     }
+    if is_eager(kind, &probe) {
+        await_first_success(&tools, &subject, (&probe, period)).await;
+    }
     let successes = probe.success_threshold.unwrap_or(1).max(1);
     let failures = probe.failure_threshold.unwrap_or(3).max(1);
     let (mut last, mut in_row) = (None, 0);
@@ -244,6 +250,32 @@ async fn probe_loop(
             }
         }
         tools.clock.sleep(period).await;
+    }
+}
+
+/// Whether a probe is tried more often at first. A command is not: it costs a process each time.
+fn is_eager(kind: Kind, probe: &Probe) -> bool {
+    kind != Kind::Liveness && probe.exec.is_none()
+}
+
+/// A server refuses for some milliseconds after its container has started, and a whole period would
+/// be lost if that were asked once only. So until the first success, but for one period at most,
+/// it is asked in growing steps; these answers do not count and are told to nobody.
+async fn await_first_success(
+    tools: &Tools,
+    subject: &Subject,
+    (probe, period): (&Probe, Duration),
+) {
+    let deadline = tools.clock.monotonic() + period;
+    let mut backoff = Backoff::new(EAGER_FIRST, period);
+    loop {
+        let finding = prober::probe(tools, subject, probe).await;
+        let wait = backoff.next_wait();
+        let is_good = matches!(finding, Finding::Success | Finding::Warning(_));
+        if is_good || tools.clock.monotonic() + wait > deadline {
+            return;
+        }
+        tools.clock.sleep(wait).await;
     }
 }
 

@@ -21,7 +21,7 @@ use crate::config::Config;
 
 /// Who signs the certificates of kubelets as clients.
 const SIGNER: &str = "kubernetes.io/kube-apiserver-client-kubelet";
-const RETRY: Duration = Duration::from_millis(100);
+const RETRY: Duration = Duration::from_millis(25);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 const CURRENT: &str = "kubelet-client-current.pem";
 
