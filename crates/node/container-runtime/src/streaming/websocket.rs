@@ -12,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::session::{Channels, Sink, chosen, run as run_session};
 use super::{Wanted, forward};
@@ -142,7 +143,12 @@ async fn close<S>(sink: &mut S) -> anyhow::Result<()>
 where
     S: futures::Sink<Message, Error = tokio_tungstenite::tungstenite::Error> + Unpin,
 {
-    sink.send(Message::Close(None)).await.ok();
+    // Clients take an end without a code for a broken connection.
+    let end = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "".into(),
+    };
+    sink.send(Message::Close(Some(end))).await.ok();
     sink.close().await.context("could not close the WebSocket")
 }
 
