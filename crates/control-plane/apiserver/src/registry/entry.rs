@@ -13,6 +13,7 @@ use styr_api::Kind;
 use styr_store::Revision;
 
 use super::layout::Layout;
+use super::selection::stored_name;
 
 /// Labels of an object.
 pub type Labels = BTreeMap<String, String>;
@@ -158,8 +159,9 @@ impl Entry {
             kind.field_selectors
                 .iter()
                 .map(|field| {
+                    let field = stored_name(kind, field);
                     let text = kind.rules.selectable(&value, field).unwrap_or_default();
-                    (field.clone(), text)
+                    (field.to_owned(), text)
                 })
                 .collect()
         })

@@ -39,15 +39,11 @@ impl Selection {
         let mut fields = Vec::new();
         for requirement in parsed.0 {
             let named = requirement.field.as_str();
-            let field = kind
-                .field_selector_aliases
-                .get(named)
-                .map_or(named, String::as_str);
-            if !kind.field_selectors.iter().any(|it| it == field) && !COMMON.contains(&field) {
+            if !kind.field_selectors.iter().any(|it| it == named) && !COMMON.contains(&named) {
                 return Err(status::bad_request(&unknown_field(kind, named)));
             }
             fields.push(FieldTerm {
-                field: field.to_owned(),
+                field: stored_name(kind, named).to_owned(),
                 value: requirement.value.clone(),
                 is_negated: !requirement.equal,
             });
@@ -80,13 +76,26 @@ impl Selection {
 
 impl FieldTerm {
     fn matches(&self, entry: &Entry, kind: &Kind) -> bool {
-        let value = match self.field.as_str() {
-            "metadata.name" => entry.name(),
-            "metadata.namespace" => entry.namespace(),
-            field => entry.fields(kind).get(field).map_or("", String::as_str),
+        let is_equal = match self.field.as_str() {
+            "metadata.name" => entry.name() == self.value,
+            "metadata.namespace" => entry.namespace() == self.value,
+            field => match entry.fields(kind).get(field) {
+                Some(value) => *value == self.value,
+                // Another version that is stored alike was asked first, and offers less.
+                None => {
+                    let value = kind.rules.selectable(&entry.value(), field);
+                    value.unwrap_or_default() == self.value
+                }
+            },
         };
-        (value == self.value) != self.is_negated
+        is_equal != self.is_negated
     }
+}
+
+/// What the stored form calls a field that a selector names.
+pub(super) fn stored_name<'a>(kind: &'a Kind, named: &'a str) -> &'a str {
+    let alias = kind.field_selector_aliases.get(named);
+    alias.map_or(named, String::as_str)
 }
 
 fn unknown_field(kind: &Kind, field: &str) -> String {

@@ -107,3 +107,34 @@ async fn items_have_no_type_and_objects_have() {
         (Some("ConfigMap"), Some("v1"))
     );
 }
+
+#[tokio::test]
+async fn each_version_of_events_selects_by_its_own_names_of_fields() {
+    let server = TestServer::start().await;
+    let event = json!({
+        "metadata": { "name": "e" },
+        "regarding": { "kind": "Pod", "namespace": "default", "name": "p" },
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "reportingController": "test-controller",
+        "reportingInstance": "i",
+        "action": "Do",
+        "reason": "Done",
+        "type": "Normal",
+    });
+    let new = "/apis/events.k8s.io/v1/namespaces/default/events";
+    assert_eq!(server.post(new, &event).await.code, 201);
+    let old = "/api/v1/namespaces/default/events";
+    for (path, selector, found) in [
+        (new, "reportingController%3Dtest-controller", 1),
+        (new, "regarding.name%3Dother", 0),
+        (old, "reportingComponent%3Dtest-controller", 1),
+        (old, "source%3Dtest-controller", 1),
+    ] {
+        let list = server
+            .get(&format!("{path}?fieldSelector={selector}"))
+            .await;
+        assert_eq!(names(&list.body).len(), found, "{path} {selector}");
+    }
+    let foreign = format!("{new}?fieldSelector=reportingComponent%3Dx");
+    assert_eq!(server.get(&foreign).await.code, 400);
+}
