@@ -4,6 +4,7 @@
 //! ignored. See <https://kind.sigs.k8s.io/docs/user/configuration/>.
 
 mod cidr;
+mod file;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use cidr::Cidr;
+use file::{File, NodeEntry};
 
 /// More nodes than this would exhaust the bridge's addresses.
 const NODES_MAX: usize = 100;
@@ -41,10 +43,11 @@ pub enum ConfigError {
 }
 
 /// What a node does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Runs the control plane.
+    /// Runs the control plane; kind's default.
+    #[default]
     ControlPlane,
     /// Runs applications.
     Worker,
@@ -68,8 +71,8 @@ pub enum Protocol {
 pub struct PortMapping {
     /// At the node.
     pub container_port: u16,
-    /// At the host; 0 or absent: any free one.
-    #[serde(default)]
+    /// At the host; 0, -1 or absent: any free one.
+    #[serde(default, deserialize_with = "file::host_port")]
     pub host_port: u16,
     /// At the host; all addresses by default.
     #[serde(default = "any_address")]
@@ -98,7 +101,7 @@ pub struct Mount {
     #[serde(default)]
     pub propagation: Propagation,
     #[serde(default)]
-    selinux_relabel: bool,
+    pub(crate) selinux_relabel: bool,
 }
 
 /// Mount propagation, in kind's words.
@@ -147,71 +150,6 @@ pub struct Config {
     pub disable_default_cni: bool,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    kind: String,
-    #[serde(default)]
-    api_version: String,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    nodes: Vec<NodeEntry>,
-    #[serde(default)]
-    networking: Networking,
-    #[serde(default)]
-    feature_gates: serde_json::Value,
-    #[serde(default)]
-    runtime_config: serde_json::Value,
-    #[serde(default)]
-    kubeadm_config_patches: serde_json::Value,
-    #[serde(default, rename = "kubeadmConfigPatchesJSON6902")]
-    kubeadm_config_patches_json: serde_json::Value,
-    #[serde(default)]
-    containerd_config_patches: serde_json::Value,
-    #[serde(default, rename = "containerdConfigPatchesJSON6902")]
-    containerd_config_patches_json: serde_json::Value,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NodeEntry {
-    #[serde(default = "control_plane")]
-    role: Role,
-    #[serde(default)]
-    image: serde_json::Value,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-    #[serde(default)]
-    extra_mounts: Vec<Mount>,
-    #[serde(default)]
-    extra_port_mappings: Vec<PortMapping>,
-    #[serde(default)]
-    kubeadm_config_patches: serde_json::Value,
-    #[serde(default, rename = "kubeadmConfigPatchesJSON6902")]
-    kubeadm_config_patches_json: serde_json::Value,
-}
-
-fn control_plane() -> Role {
-    Role::ControlPlane
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Networking {
-    ip_family: Option<String>,
-    api_server_port: Option<i32>,
-    api_server_address: Option<IpAddr>,
-    pod_subnet: Option<String>,
-    service_subnet: Option<String>,
-    #[serde(default, rename = "disableDefaultCNI")]
-    disable_default_cni: bool,
-    kube_proxy_mode: Option<String>,
-    #[serde(default)]
-    dns_search: serde_json::Value,
-}
-
 impl Config {
     /// One control plane and nothing else, as kind makes without a file.
     pub fn single(name: &str) -> Result<Self, ConfigError> {
@@ -231,7 +169,7 @@ impl Config {
                 file.api_version, file.kind
             )));
         }
-        refuse_unsupported(&file)?;
+        file.refuse_unsupported()?;
         let name = name.or(file.name.as_deref()).unwrap_or("kind").to_owned();
         check_name(&name)?;
         let networking = &file.networking;
@@ -280,87 +218,6 @@ fn invalid(field: impl Into<String>, reason: impl Into<String>) -> ConfigError {
     }
 }
 
-fn refuse_unsupported(file: &File) -> Result<(), ConfigError> {
-    let mut fields = vec![
-        ("featureGates".to_owned(), &file.feature_gates),
-        ("runtimeConfig".to_owned(), &file.runtime_config),
-        (
-            "kubeadmConfigPatches".to_owned(),
-            &file.kubeadm_config_patches,
-        ),
-        (
-            "kubeadmConfigPatchesJSON6902".to_owned(),
-            &file.kubeadm_config_patches_json,
-        ),
-        (
-            "containerdConfigPatches".to_owned(),
-            &file.containerd_config_patches,
-        ),
-        (
-            "containerdConfigPatchesJSON6902".to_owned(),
-            &file.containerd_config_patches_json,
-        ),
-        (
-            "networking.dnsSearch".to_owned(),
-            &file.networking.dns_search,
-        ),
-    ];
-    for (at, node) in file.nodes.iter().enumerate() {
-        let patches_json = &node.kubeadm_config_patches_json;
-        fields.push((format!("nodes[{at}].image"), &node.image));
-        fields.push((
-            format!("nodes[{at}].kubeadmConfigPatches"),
-            &node.kubeadm_config_patches,
-        ));
-        fields.push((
-            format!("nodes[{at}].kubeadmConfigPatchesJSON6902"),
-            patches_json,
-        ));
-    }
-    if let Some((name, _)) = fields.iter().find(|(_, value)| is_set(value)) {
-        return Err(ConfigError::Unsupported(name.clone()));
-    }
-    let networking = &file.networking;
-    if networking
-        .ip_family
-        .as_deref()
-        .is_some_and(|family| family != "ipv4")
-    {
-        return Err(invalid("networking.ipFamily", "only ipv4 is supported"));
-    }
-    if networking
-        .kube_proxy_mode
-        .as_deref()
-        .is_some_and(|mode| mode != "nftables")
-    {
-        return Err(invalid(
-            "networking.kubeProxyMode",
-            "only nftables is supported",
-        ));
-    }
-    if file
-        .nodes
-        .iter()
-        .flat_map(|node| &node.extra_mounts)
-        .any(|mount| mount.selinux_relabel)
-    {
-        return Err(ConfigError::Unsupported(
-            "nodes[].extraMounts[].selinuxRelabel".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-fn is_set(value: &serde_json::Value) -> bool {
-    match value {
-        serde_json::Value::Null => false,
-        serde_json::Value::Array(items) => !items.is_empty(),
-        serde_json::Value::Object(entries) => !entries.is_empty(),
-        serde_json::Value::String(text) => !text.is_empty(),
-        _ => true,
-    }
-}
-
 fn check_name(name: &str) -> Result<(), ConfigError> {
     let fits = !name.is_empty()
         && name.len() <= NAME_LENGTH_MAX
@@ -381,15 +238,7 @@ fn check_name(name: &str) -> Result<(), ConfigError> {
 
 fn nodes(cluster: &str, mut entries: Vec<NodeEntry>) -> Result<Vec<Node>, ConfigError> {
     if entries.is_empty() {
-        entries.push(NodeEntry {
-            role: Role::ControlPlane,
-            image: serde_json::Value::Null,
-            labels: BTreeMap::new(),
-            extra_mounts: Vec::new(),
-            extra_port_mappings: Vec::new(),
-            kubeadm_config_patches: serde_json::Value::Null,
-            kubeadm_config_patches_json: serde_json::Value::Null,
-        });
+        entries.push(NodeEntry::default());
     }
     if entries.len() > NODES_MAX {
         return Err(invalid("nodes", format!("at most {NODES_MAX} nodes")));

@@ -9,9 +9,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use jiff::SignedDuration;
-use styr_base::SharedClock;
+use styr_base::{SharedClock, Shutdown};
 use styr_client::Client;
 use styr_container_runtime::images::{Program, Store};
 use styr_pki::Kubeconfig;
@@ -21,7 +21,7 @@ use crate::journal::{Entry, Journal};
 use crate::keys::{self, Keys};
 use crate::progress::Progress;
 use crate::state::{Locked, NodeRecord, Record, State, write_whole};
-use crate::{addons, delete, host, join, kubeconfig, manifests};
+use crate::{addons, delete, host, join, kubeconfig, manifests, preflight};
 
 /// The names that our own image answers to.
 const IMAGE_LINKS: [&str; 7] = [
@@ -55,42 +55,69 @@ struct Making<'a> {
     progress: &'a mut Progress,
 }
 
-/// Makes a cluster.
+/// Where a cluster is made.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Where clusters live on disk.
+    pub state: State,
+    /// The time.
+    pub clock: SharedClock,
+    /// Ends the work, and undoes it.
+    pub shutdown: Shutdown,
+}
+
+/// Makes a cluster. What fails, or is told to end, takes back what was made.
 pub async fn create(
     config: &Config,
-    (state, clock): (&State, SharedClock),
+    surroundings: &Surroundings,
     options: &Options,
     progress: &mut Progress,
 ) -> Result<()> {
+    let Surroundings {
+        state,
+        clock,
+        shutdown,
+    } = surroundings;
+    preflight::check(config)?;
     let locked = state.create(&config.name)?;
-    let journal = Journal::open(&locked.folder).context("could not open the journal")?;
     let folder = locked.folder.clone();
     progress.line(&format!("Creating cluster \"{}\" ...", config.name));
-    let mut making = Making {
-        config,
-        state,
-        locked,
-        journal,
-        clock,
-        progress,
+    let making = async {
+        let journal = Journal::open(&locked.folder).context("could not open the journal")?;
+        let mut making = Making {
+            config,
+            state,
+            locked,
+            journal,
+            clock: clock.clone(),
+            progress,
+        };
+        making.all(options).await
     };
-    let outcome = making.all(options).await;
-    drop(making);
+    let outcome = tokio::select! {
+        outcome = Box::pin(making) => outcome,
+        () = shutdown.requested() => Err(anyhow!("interrupted")),
+    };
     let Err(error) = outcome else { return Ok(()) };
     if options.retain {
-        let kept = format!("everything is left as it is in {}", folder.display());
+        let kept = format!(
+            "the cluster was not made, and what was made is left in {}",
+            folder.display()
+        );
         return Err(error.context(kept));
     }
     match delete::delete(&config.name, state) {
         Ok(_) => Err(error.context("the cluster was not made, and what was made is undone")),
-        Err(left) => Err(error.context(format!("and not all could be undone: {left:#}"))),
+        Err(left) => Err(error.context(format!(
+            "the cluster was not made, and not all that was made could be undone ({left:#})"
+        ))),
     }
 }
 
 impl Making<'_> {
     async fn all(&mut self, options: &Options) -> Result<()> {
         self.image()?;
-        let subnet = host::make(self.state, &self.locked.folder, &mut self.journal)?;
+        let subnet = host::make(&self.locked.folder, &mut self.journal)?;
         self.progress.step("Preparing the network");
         let address = node_address(subnet, 0);
         let (keys, token) = self.control_plane_files(address)?;
@@ -112,13 +139,35 @@ impl Making<'_> {
         let user = self.user_kubeconfig(&keys, host);
         self.finish(subnet, host, &user, options)?;
         if let Some(limit) = options.wait {
-            wait::all(&client, self.config, (&self.clock, limit)).await?;
-            self.progress.step("Waiting for all nodes and system pods");
+            self.wait(&client, limit).await;
         }
-        let name = &self.config.name;
-        self.progress
-            .line(&format!("Set kubectl context to \"kind-{name}\""));
+        self.greet(options);
         Ok(())
+    }
+
+    /// As kind does: a cluster that is not ready in time is there, and the user is told.
+    async fn wait(&mut self, client: &Client, limit: Duration) {
+        let missing = wait::all(client, self.config, (&self.clock, limit)).await;
+        if missing.is_empty() {
+            self.progress.step("Waiting for all nodes and system pods");
+            return;
+        }
+        self.progress.line(&format!(
+            " \u{2717} Waiting for all nodes and system pods\nWARNING: not ready after {} s: {}",
+            limit.as_secs(),
+            missing.join(", ")
+        ));
+    }
+
+    fn greet(&mut self, options: &Options) {
+        let name = &self.config.name;
+        let seconds = self.progress.elapsed().as_secs_f64();
+        let file = options.kubeconfig.as_ref();
+        let file = file.map_or_else(String::new, |file| format!(" --kubeconfig {file}"));
+        self.progress.line(&format!(
+            "Created cluster \"{name}\" in {seconds:.2} s; set kubectl context to \"kind-{name}\"\n\
+             You can now use your cluster with:\n\nkubectl cluster-info --context kind-{name}{file}"
+        ));
     }
 
     fn image(&mut self) -> Result<()> {
@@ -164,6 +213,9 @@ impl Making<'_> {
             0 => sandbox::free_port(self.config.api_server_address)?,
             port => port,
         };
+        let all = host::control_group(&self.config.name, &self.locked.folder);
+        let path = PathBuf::from(&all);
+        self.journal.write(&Entry::Cgroup { path })?;
         for (number, node) in self.config.nodes.iter().enumerate() {
             let address = node_address(subnet, number);
             let root = self.root(&node.name);
@@ -174,11 +226,14 @@ impl Making<'_> {
             }
             let folder = self.locked.folder.join("nodes").join(&node.name);
             let images = self.state.images();
-            let described =
-                sandbox::describe(self.config, (node, address), (&folder, images), port);
+            let cgroup = format!("{all}/{}", node.name);
+            let described = sandbox::describe(
+                self.config,
+                (node, address),
+                (&folder, cgroup, images),
+                port,
+            );
             let pid_file = crate::node::Sandbox::pid_file(&folder);
-            let cgroup = PathBuf::from(&described.cgroup);
-            self.journal.write(&Entry::Cgroup { path: cgroup })?;
             self.journal.write(&Entry::Node {
                 name: node.name.clone(),
                 pid_file,

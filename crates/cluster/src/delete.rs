@@ -24,7 +24,7 @@ pub fn delete(name: &str, state: &State) -> Result<bool> {
         .into_iter()
         .partition(|entry| matches!(entry, Entry::Node { .. }));
     for entry in nodes.iter().chain(&rest) {
-        if let Err(error) = host::undo(entry, state) {
+        if let Err(error) = host::undo(entry, &locked.folder) {
             failures.push(format!("{error:#}"));
         }
     }
@@ -33,5 +33,6 @@ pub fn delete(name: &str, state: &State) -> Result<bool> {
     }
     fs::remove_dir_all(&locked.folder)
         .with_context(|| format!("could not remove {}", locked.folder.display()))?;
+    state.tidy();
     Ok(true)
 }

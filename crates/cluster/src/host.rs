@@ -2,8 +2,9 @@
 //!
 //! Each thing is written into the journal before it is made; [`undo`] takes it back.
 
+mod machine;
 mod network;
 mod undo;
 
-pub(crate) use network::{attach, make};
+pub(crate) use network::{attach, control_group, make};
 pub(crate) use undo::undo;

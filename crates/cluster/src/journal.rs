@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// One thing on the host that has to go with the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "made")]
-pub enum Entry {
+pub(crate) enum Entry {
     /// A network link, by name.
     Link {
         /// At most 15 characters.
@@ -35,12 +35,10 @@ pub enum Entry {
         /// The file with the id of its first process.
         pid_file: PathBuf,
     },
-    /// A kernel setting, with the value it had before the first cluster came.
+    /// A claim on a kernel setting, which clusters share.
     Setting {
         /// Path of the file below `/proc/sys`.
         path: PathBuf,
-        /// What to put back.
-        before: String,
     },
     /// The cluster's entries in a kubeconfig file.
     Kubeconfig {
@@ -53,20 +51,20 @@ pub enum Entry {
 
 /// The journal of one cluster.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     file: File,
 }
 
 impl Journal {
     /// Opens the journal of a cluster's folder; makes it if there is none.
-    pub fn open(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         let path = folder.join("journal");
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self { file })
     }
 
     /// Writes down what is about to be made.
-    pub fn write(&mut self, entry: &Entry) -> io::Result<()> {
+    pub(crate) fn write(&mut self, entry: &Entry) -> io::Result<()> {
         let mut line = serde_json::to_vec(entry).map_err(io::Error::other)?;
         line.push(b'\n');
         self.file.write_all(&line)?;
@@ -75,7 +73,7 @@ impl Journal {
 }
 
 /// All entries of a cluster's journal, the newest first. A torn last line was never acted upon.
-pub fn read_backwards(folder: &Path) -> io::Result<Vec<Entry>> {
+pub(crate) fn read_backwards(folder: &Path) -> io::Result<Vec<Entry>> {
     let file = match File::open(folder.join("journal")) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -6,7 +6,7 @@ use crate::config::{Config, Node, Role};
 use crate::template::{Values, fill};
 
 /// The name of our own image; it is put together around the running program.
-pub const IMAGE: &str = concat!("localhost/styr:v", env!("CARGO_PKG_VERSION"));
+pub(crate) const IMAGE: &str = concat!("localhost/styr:v", env!("CARGO_PKG_VERSION"));
 
 /// Static pods by file name.
 const STATIC_PODS: [(&str, &str); 4] = [

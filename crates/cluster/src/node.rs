@@ -11,7 +11,7 @@ mod ports;
 mod supervise;
 
 use std::fs;
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub use ports::Mapping;
 pub const NAME: &str = "node-init";
 /// What the outer process says once its namespaces exist.
 pub(crate) const NAMESPACES: &str = "namespaces";
-/// What it says once the node's first process runs.
+/// What both say once the node's programs run.
 pub(crate) const STARTED: &str = "started";
 
 /// What a node's first process has to know.
@@ -48,10 +48,23 @@ pub struct Sandbox {
     pub cgroup: String,
     /// Ports of the host that lead to the node.
     pub ports: Vec<Mapping>,
-    /// Folders of the host: source, target, read-only.
-    pub mounts: Vec<(PathBuf, PathBuf, bool)>,
+    /// Folders of the host.
+    pub mounts: Vec<HostMount>,
     /// The kubelet's arguments.
     pub kubelet: Vec<String>,
+}
+
+/// A file or folder of the host that a node sees.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HostMount {
+    /// At the host.
+    pub source: PathBuf,
+    /// In the node, absolute.
+    pub target: PathBuf,
+    /// Not writable in the node.
+    pub read_only: bool,
+    /// Later mounts of the host below it appear in the node as well.
+    pub follows_host: bool,
 }
 
 impl Sandbox {
@@ -95,6 +108,8 @@ pub fn command(args: &[String]) -> Result<ExitCode> {
 }
 
 fn outside(folder: &Path) -> Result<()> {
+    // What a user types at the terminal of `create` is not for the node.
+    rustix::process::setsid().context("could not leave the terminal")?;
     let sandbox = Sandbox::read(folder)?;
     let listeners = ports::open(&sandbox.ports)?;
     let cgroups = Cgroups::detect().context("could not find the control groups")?;
@@ -129,18 +144,27 @@ fn outside(folder: &Path) -> Result<()> {
     }
     inside
         .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
+        .stdout(Stdio::piped())
         .stderr(log);
-    let child = inside
+    let mut child = inside
         .spawn()
         .context("could not start the node's first process")?;
     fs::write(Sandbox::pid_file(folder), child.id().to_string()).context("could not write pid")?;
-    say(STARTED)
+    let told = child.stdout.take().context("the node says nothing")?;
+    let mut lines = BufReader::new(told).lines();
+    match lines.next() {
+        Some(Ok(line)) if line == STARTED => say(STARTED),
+        _ => {
+            let log = fs::read_to_string(folder.join("node.log")).unwrap_or_default();
+            bail!("{}", log.trim().trim_start_matches("ERROR: "))
+        }
+    }
 }
 
+/// Tells whoever started this process.
 fn say(line: &str) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "{line}")
         .and_then(|()| out.flush())
-        .context("the tool does not listen")
+        .with_context(|| format!("nobody listens to {line:?}"))
 }

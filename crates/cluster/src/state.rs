@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use rustix::fs::{FlockOperation, flock, statfs};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Cidr, Role};
+use crate::config::Role;
 
 const DEFAULT_ROOT: &str = "/var/lib/styr";
 /// The magic number that `statfs` answers for overlayfs.
@@ -88,14 +88,9 @@ impl State {
         self.root.join("images")
     }
 
-    /// The folder for locks and for what belongs to no single cluster.
-    pub fn shared(&self) -> PathBuf {
-        self.root.join("shared")
-    }
-
     /// Makes the root and refuses one that cannot hold containers.
     pub fn prepare(&self) -> Result<()> {
-        for folder in [self.root.join("clusters"), self.images(), self.shared()] {
+        for folder in [self.root.join("clusters"), self.images()] {
             fs::create_dir_all(&folder)
                 .with_context(|| format!("could not make {}", folder.display()))?;
         }
@@ -133,9 +128,21 @@ impl State {
     pub fn create(&self, name: &str) -> Result<Locked> {
         self.prepare()?;
         let folder = self.cluster(name);
-        if let Err(error) = fs::create_dir(&folder) {
+        let mut made = fs::create_dir(&folder);
+        if made
+            .as_ref()
+            .is_err_and(|it| it.kind() == io::ErrorKind::NotFound)
+        {
+            // The last cluster took the folder away in between.
+            self.prepare()?;
+            made = fs::create_dir(&folder);
+        }
+        if let Err(error) = made {
             if error.kind() == io::ErrorKind::AlreadyExists {
-                bail!("node(s) already exist for a cluster with the name {name:?}");
+                bail!(
+                    "node(s) already exist for a cluster with the name {name:?}; give another \
+                     --name, or `styr delete cluster --name {name}` first"
+                );
             }
             return Err(error).with_context(|| format!("could not make {}", folder.display()));
         }
@@ -166,41 +173,11 @@ impl State {
         }
     }
 
-    /// The bridge networks of all clusters, finished or not.
-    pub fn subnets(&self) -> Result<Vec<Cidr>> {
-        let mut subnets = Vec::new();
-        for name in self.clusters()? {
-            if let Ok(text) = fs::read_to_string(self.cluster(&name).join("subnet")) {
-                subnets.extend(text.trim().parse::<Cidr>());
-            }
+    /// Takes the folder of clusters away once it is empty; images stay for the next cluster.
+    pub(crate) fn tidy(&self) {
+        if let Err(error) = fs::remove_dir(self.root.join("clusters")) {
+            tracing::debug!(%error, "the folder of clusters stays");
         }
-        Ok(subnets)
-    }
-
-    /// Leaves a setting to be put back by the last cluster.
-    pub(crate) fn defer_setting(&self, path: &Path, before: &str) -> Result<()> {
-        let others = self.clusters()?;
-        let entry = crate::journal::Entry::Setting {
-            path: path.to_owned(),
-            before: before.to_owned(),
-        };
-        for name in others {
-            let folder = self.cluster(&name);
-            // The cluster that goes away has been renamed by then, so any other one will do.
-            if folder.join("cluster.json").exists() {
-                return Ok(crate::journal::Journal::open(&folder)?.write(&entry)?);
-            }
-        }
-        Ok(())
-    }
-
-    /// Held while something that all clusters share is looked at and changed.
-    pub fn shared_lock(&self) -> Result<File> {
-        let path = self.shared().join("lock");
-        let file =
-            File::create(&path).with_context(|| format!("could not make {}", path.display()))?;
-        flock(&file, FlockOperation::LockExclusive).context("could not lock the shared state")?;
-        Ok(file)
     }
 }
 

@@ -67,3 +67,23 @@ fn a_name_on_the_command_line_wins() {
         "c-control-plane"
     );
 }
+
+#[test]
+fn a_host_port_of_minus_one_is_any() {
+    let mapping = |port| format!("{{containerPort: 1, hostPort: {port}}}");
+    let body = |port| {
+        format!(
+            "nodes: [{{role: control-plane, extraPortMappings: [{}]}}]",
+            mapping(port)
+        )
+    };
+    assert_eq!(parse(&body(-1)).unwrap().nodes[0].ports[0].host_port, 0);
+    assert!(error(&body(70_000)).contains("hostPort 70000"));
+}
+
+#[test]
+fn refuses_mounts_that_travel_back() {
+    let mount = "{hostPath: /a, containerPath: /b, propagation: Bidirectional}";
+    let body = format!("nodes: [{{role: control-plane, extraMounts: [{mount}]}}]");
+    assert!(error(&body).contains("nodes[0].extraMounts[].propagation"));
+}

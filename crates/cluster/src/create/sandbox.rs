@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::config::{Config, Node, Protocol, Role};
+use crate::config::{Config, Node, Propagation, Protocol, Role};
 use crate::manifests;
-use crate::node::{self, Mapping, Sandbox};
+use crate::node::{self, HostMount, Mapping, Sandbox};
 
 /// The API server's port at its node.
 const API_PORT: u16 = 6443;
@@ -42,7 +42,7 @@ pub(super) fn free_port(address: IpAddr) -> Result<u16> {
 pub(super) fn describe(
     config: &Config,
     (node, address): (&Node, Ipv4Addr),
-    (folder, images): (&Path, PathBuf),
+    (folder, cgroup, images): (&Path, String, PathBuf),
     api_port: u16,
 ) -> Sandbox {
     let tcp = node
@@ -62,19 +62,18 @@ pub(super) fn describe(
             node_port: API_PORT,
         });
     }
-    let mounts = node.mounts.iter().map(|mount| {
-        (
-            mount.host_path.clone(),
-            mount.container_path.clone(),
-            mount.read_only,
-        )
+    let mounts = node.mounts.iter().map(|mount| HostMount {
+        source: mount.host_path.clone(),
+        target: mount.container_path.clone(),
+        read_only: mount.read_only,
+        follows_host: mount.propagation == Propagation::HostToContainer,
     });
     Sandbox {
         name: node.name.clone(),
         address,
         folder: folder.to_owned(),
         images,
-        cgroup: format!("/styr/{}/{}", config.name, node.name),
+        cgroup,
         ports,
         mounts: mounts.collect(),
         kubelet: kubelet_args(config, node, address),

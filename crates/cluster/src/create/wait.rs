@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use styr_base::{Backoff, SharedClock, Shutdown};
 use styr_client::{Caches, Client, Scope};
@@ -40,12 +40,13 @@ pub(super) async fn ready(client: &Client, clock: &SharedClock) -> Result<()> {
     }
 }
 
-/// Waits until all nodes are Ready and all system pods are Running and Ready.
+/// Waits until all nodes are Ready and all system pods are Running and Ready; answers what is not
+/// after `limit`.
 pub(super) async fn all(
     client: &Client,
     config: &Config,
     (clock, limit): (&SharedClock, Duration),
-) -> Result<()> {
+) -> Vec<String> {
     let shutdown = Shutdown::new();
     let caches = Caches::new(client.clone(), clock.clone(), shutdown.clone());
     let nodes = caches.cache::<Node>(Scope::all());
@@ -57,12 +58,12 @@ pub(super) async fn all(
         let missing = missing(&nodes.list(), &pods.list(), config);
         if missing.is_empty() {
             shutdown.request();
-            return Ok(());
+            return missing;
         }
         tokio::select! {
             () = &mut deadline => {
-                let seconds = limit.as_secs();
-                bail!("not ready after {seconds} s: {}", missing.join(", "));
+                shutdown.request();
+                return missing;
             }
             _ = node_changes.next() => {}
             _ = pod_changes.next() => {}

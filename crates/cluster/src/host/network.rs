@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use styr_kernel::netlink::{Address, Hop, LinkChange, Netlink, Route, Veth};
-use styr_kernel::netns::{NetNs, set_sysctl, sysctl};
+use styr_kernel::netlink::{Address, Family, Hop, LinkChange, Netlink, Route, Veth};
+use styr_kernel::netns::{NetNs, set_sysctl};
 use styr_kernel::nftables::expression;
 use styr_kernel::nftables::{Batch, Chain, Element, Hook, Nftables, Set, SetFlags, Table, Type};
 
+use super::machine::Machine;
 use crate::config::Cidr;
 use crate::journal::{Entry, Journal};
-use crate::state::State;
 
 /// The first octets of the bridges' networks, as container engines have them.
 const SUBNETS: Ipv4Addr = Ipv4Addr::new(172, 18, 0, 0);
@@ -22,25 +22,37 @@ const CHAIN: &str = "postrouting";
 /// As source NAT is ordered among the chains of that hook.
 const PRIORITY: i32 = 100;
 
-/// The beginning of a cluster's links: six digits that follow from its folder.
-pub(crate) fn prefix(folder: &Path) -> String {
+/// The beginning of a cluster's links.
+fn prefix(folder: &Path) -> String {
+    format!("st{}", digits(folder))
+}
+
+/// Six digits that follow from a cluster's folder, so that clusters of one name in two places do not
+/// meet.
+fn digits(folder: &Path) -> String {
     let mut hasher = DefaultHasher::new();
     folder.hash(&mut hasher);
-    format!("st{:06x}", hasher.finish() & 0x00ff_ffff)
+    format!("{:06x}", hasher.finish() & 0x00ff_ffff)
+}
+
+/// The control group of a cluster, with those of its nodes in it. No two clusters share a level, so
+/// none is left behind, and none is taken from under another.
+pub(crate) fn control_group(cluster: &str, folder: &Path) -> String {
+    format!("/styr-{cluster}-{}", digits(folder))
 }
 
 /// Makes bridge and way out; answers the subnet, whose first address is the host's.
-pub(crate) fn make(state: &State, folder: &Path, journal: &mut Journal) -> Result<Cidr> {
-    let _shared = state.shared_lock()?;
+pub(crate) fn make(folder: &Path, journal: &mut Journal) -> Result<Cidr> {
+    let machine = Machine::this().hold()?;
     let mut netlink = Netlink::open().context("could not speak to the kernel")?;
-    let subnet = free_subnet(state, &mut netlink)?;
-    std::fs::write(folder.join("subnet"), subnet.to_string())
-        .context("could not keep the subnet")?;
+    let subnet = free_subnet(&mut netlink)?;
     let bridge = format!("{}-0", prefix(folder));
     journal.write(&Entry::Link {
         name: bridge.clone(),
     })?;
-    netlink.create_bridge(&bridge)?;
+    netlink
+        .create_bridge(&bridge)
+        .context("could not make a bridge; the kernel needs the modules bridge and veth")?;
     let index = index(&mut netlink, &bridge)?;
     netlink.add_address(
         index,
@@ -50,15 +62,11 @@ pub(crate) fn make(state: &State, folder: &Path, journal: &mut Journal) -> Resul
         },
     )?;
     netlink.set_up(index)?;
-    let before = sysctl(FORWARDING).context("could not read ip_forward")?;
-    if before.trim() != "1" {
-        let path = PathBuf::from(FORWARDING);
-        journal.write(&Entry::Setting {
-            path,
-            before: before.trim().to_owned(),
-        })?;
-        set_sysctl(FORWARDING, "1").context("could not let packets through")?;
-    }
+    let path = PathBuf::from(FORWARDING);
+    journal.write(&Entry::Setting { path: path.clone() })?;
+    machine
+        .claim(folder, &path, "1")
+        .context("could not let packets through")?;
     journal.write(&Entry::Table {
         name: prefix(folder),
     })?;
@@ -66,12 +74,18 @@ pub(crate) fn make(state: &State, folder: &Path, journal: &mut Journal) -> Resul
     Ok(subnet)
 }
 
-/// A network that neither another cluster nor a link of the host has.
-fn free_subnet(state: &State, netlink: &mut Netlink) -> Result<Cidr> {
-    let mut taken = state.subnets()?;
-    for found in netlink.addresses()? {
-        if let IpAddr::V4(ip) = found.address.ip {
-            taken.push(Cidr::new(ip, found.address.prefix));
+/// A network that the host neither has nor knows a way to. Those of other clusters are among them:
+/// each has its bridge.
+fn free_subnet(netlink: &mut Netlink) -> Result<Cidr> {
+    let addresses = netlink.addresses()?.into_iter().map(|it| it.address);
+    let routes = netlink.routes(Family::V4)?;
+    let ways = routes.into_iter().map(|route| route.destination);
+    let mut taken = Vec::new();
+    for Address { ip, prefix } in addresses.chain(ways) {
+        match ip {
+            // A default route leads everywhere, and takes nothing.
+            IpAddr::V4(ip) if prefix > 0 => taken.push(Cidr::new(ip, prefix)),
+            _ => {}
         }
     }
     let all = Cidr::new(SUBNETS, 16);

@@ -9,15 +9,14 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use styr_kernel::cgroups::Cgroups;
 use styr_kernel::netlink::Netlink;
-use styr_kernel::netns::set_sysctl;
 use styr_kernel::nftables::{Batch, Nftables, Table};
 
+use super::machine::Machine;
 use crate::journal::Entry;
 use crate::kubeconfig;
-use crate::state::State;
 
-/// Undoes one entry.
-pub(crate) fn undo(entry: &Entry, state: &State) -> Result<()> {
+/// Undoes one entry of the cluster in `folder`.
+pub(crate) fn undo(entry: &Entry, folder: &Path) -> Result<()> {
     match entry {
         Entry::Link { name } => link(name),
         Entry::Table { name } => table(name),
@@ -25,7 +24,7 @@ pub(crate) fn undo(entry: &Entry, state: &State) -> Result<()> {
         Entry::Node { name, pid_file } => {
             node(pid_file).with_context(|| format!("could not end node {name}"))
         }
-        Entry::Setting { path, before } => setting(path, before, state),
+        Entry::Setting { .. } => Machine::this().hold()?.release(folder),
         Entry::Kubeconfig { path, context } => kubeconfig::remove(path, context),
     }
 }
@@ -55,24 +54,13 @@ fn cgroup(path: &Path) -> Result<()> {
     let group = cgroups
         .open(&path)
         .with_context(|| format!("could not open {path}"))?;
-    if !group.exists() {
-        return Ok(());
-    }
+    // It may be there in some hierarchies only, if its creation was cut short.
     group
         .kill()
         .with_context(|| format!("could not end what runs in {path}"))?;
     group
         .remove()
-        .with_context(|| format!("could not remove {path}"))?;
-    // The cluster's own level goes with its last node.
-    if let Some((parent, _)) = path.rsplit_once('/')
-        && !parent.is_empty()
-        && let Ok(parent) = cgroups.open(parent)
-        && let Err(error) = parent.remove()
-    {
-        tracing::debug!(%error, "control group is still in use");
-    }
-    Ok(())
+        .with_context(|| format!("could not remove {path}"))
 }
 
 /// Ends a node's first process, and everything in the node with it; waits until it is gone.
@@ -100,13 +88,4 @@ fn node(pid_file: &Path) -> Result<()> {
     poll(&mut [PollFd::new(&process, PollFlags::IN)], None)
         .context("could not wait for its end")?;
     Ok(())
-}
-
-/// Put back when the last cluster goes; until then others may need it.
-fn setting(path: &Path, before: &str, state: &State) -> Result<()> {
-    if state.clusters()?.len() > 1 {
-        return state.defer_setting(path, before);
-    }
-    let path = path.to_string_lossy();
-    set_sysctl(&path, before).with_context(|| format!("could not put {path} back"))
 }

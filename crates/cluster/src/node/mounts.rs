@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use styr_kernel::mounts::{self, MountInfo, Propagation};
 
-use super::Sandbox;
+use super::{HostMount, Sandbox};
 
 /// Devices of the host that every node has.
 const DEVICES: [&str; 7] = ["null", "zero", "full", "random", "urandom", "tty", "kmsg"];
@@ -18,8 +18,11 @@ pub(super) fn enter(sandbox: &Sandbox) -> Result<()> {
     let root = sandbox.root();
     let table = mounts::list().context("could not read the mount table")?;
     let slash = Path::new("/");
-    mounts::propagate(slash, Propagation::Private, true).context("could not leave the host")?;
+    // Nothing travels back to the host; what comes from there stops at each mount but those that
+    // are to follow it.
+    mounts::propagate(slash, Propagation::Slave, true).context("could not leave the host")?;
     bind(&root, &root)?;
+    mounts::propagate(&root, Propagation::Private, true).context("could not leave the host")?;
     // By its path: the link in /proc leads into the namespace that was left.
     let program = std::env::current_exe().context("could not find this program")?;
     bind(&program, &root.join("usr/local/bin/styr"))?;
@@ -33,12 +36,8 @@ pub(super) fn enter(sandbox: &Sandbox) -> Result<()> {
     if Path::new("/lib/modules").exists() {
         bind(Path::new("/lib/modules"), &root.join("lib/modules"))?;
     }
-    for (source, target, read_only) in &sandbox.mounts {
-        extra(
-            source,
-            &root.join(target.strip_prefix("/").unwrap_or(target)),
-            *read_only,
-        )?;
+    for mount in &sandbox.mounts {
+        extra(mount, &root)?;
     }
     let opened = fs::File::open(&root).context("could not open the node's root")?;
     mounts::pivot(std::os::fd::AsFd::as_fd(&opened)).context("could not enter the node's root")?;
@@ -131,7 +130,9 @@ fn control_groups(root: &Path, table: &[MountInfo]) -> Result<()> {
     Ok(())
 }
 
-fn extra(source: &Path, target: &Path, read_only: bool) -> Result<()> {
+fn extra(mount: &HostMount, root: &Path) -> Result<()> {
+    let HostMount { source, target, .. } = mount;
+    let target = &root.join(target.strip_prefix("/").unwrap_or(target));
     let unusable = || format!("could not make {}", target.display());
     if source.is_dir() {
         fs::create_dir_all(target).with_context(unusable)?;
@@ -140,7 +141,10 @@ fn extra(source: &Path, target: &Path, read_only: bool) -> Result<()> {
         fs::write(target, "").with_context(unusable)?;
     }
     bind(source, target)?;
-    if read_only {
+    if !mount.follows_host {
+        mounts::propagate(target, Propagation::Private, true).with_context(unusable)?;
+    }
+    if mount.read_only {
         let flags = rustix::mount::MountFlags::BIND | rustix::mount::MountFlags::RDONLY;
         rustix::mount::mount_remount(target, flags, "").with_context(unusable)?;
     }

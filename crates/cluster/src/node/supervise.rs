@@ -52,6 +52,7 @@ async fn keep(sandbox: &Sandbox, descriptors: &[i32]) -> Result<()> {
     for program in programs(sandbox) {
         start(program, &mut running)?;
     }
+    super::say(super::STARTED)?;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

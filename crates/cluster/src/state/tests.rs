@@ -26,11 +26,21 @@ fn a_name_is_taken_until_its_folder_is_gone() {
 }
 
 #[test]
-fn an_unfinished_cluster_has_no_record_and_keeps_its_subnet() {
+fn an_unfinished_cluster_has_no_record() {
+    let root = tempfile::tempdir().unwrap();
+    let state = State::at(root.path());
+    let _held = state.create("a").unwrap();
+    assert!(state.record("a").unwrap().is_none());
+}
+
+#[test]
+fn the_folder_of_clusters_goes_with_the_last_one() {
     let root = tempfile::tempdir().unwrap();
     let state = State::at(root.path());
     let held = state.create("a").unwrap();
-    fs::write(held.folder.join("subnet"), "172.18.3.0/24\n").unwrap();
-    assert!(state.record("a").unwrap().is_none());
-    assert_eq!(state.subnets().unwrap(), ["172.18.3.0/24".parse().unwrap()]);
+    state.tidy();
+    assert!(root.path().join("clusters").exists());
+    fs::remove_dir_all(&held.folder).unwrap();
+    state.tidy();
+    assert!(!root.path().join("clusters").exists());
 }

@@ -11,34 +11,75 @@ pub(super) enum What {
     /// Lists the clusters
     Clusters,
     /// Lists the nodes of a cluster
-    Nodes(Of),
+    Nodes(Nodes),
     /// Prints a cluster's kubeconfig
-    Kubeconfig(Of),
+    Kubeconfig(Kubeconfig),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Of {
-    /// The cluster name
-    #[arg(long, short, default_value = "kind")]
-    name: String,
-    /// For kubeconfig: the server's address within the nodes' network
+pub(super) struct Nodes {
+    /// The cluster name [default: kind]
+    #[arg(long, short)]
+    name: Option<String>,
+    /// The nodes of all clusters
+    #[arg(long, short = 'A')]
+    all_clusters: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Kubeconfig {
+    /// The cluster name [default: kind]
+    #[arg(long, short)]
+    name: Option<String>,
+    /// With the server's address in the nodes' network
     #[arg(long)]
     internal: bool,
+}
+
+/// Where an API server is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Host,
+    Nodes,
 }
 
 pub(super) fn run(what: &What) -> Result<()> {
     let state = State::from_environment();
     match what {
         What::Clusters => match state.clusters()?.as_slice() {
-            [] => super::say("No kind clusters found."),
+            [] => super::note("No kind clusters found."),
             names => super::say(&names.join("\n")),
         },
-        What::Nodes(of) => {
-            let record = record(&state, &of.name)?;
-            let names: Vec<&str> = record.nodes.iter().map(|node| node.name.as_str()).collect();
-            super::say(&names.join("\n"))
+        What::Nodes(options) => nodes(&state, options),
+        What::Kubeconfig(options) => {
+            let side = if options.internal {
+                Side::Nodes
+            } else {
+                Side::Host
+            };
+            let name = super::cluster_name(options.name.as_deref());
+            super::say(&kubeconfig(&state, &name, side)?)
         }
-        What::Kubeconfig(of) => super::say(&kubeconfig(&state, of)?),
+    }
+}
+
+fn nodes(state: &State, options: &Nodes) -> Result<()> {
+    let name = super::cluster_name(options.name.as_deref());
+    let clusters = if options.all_clusters {
+        state.clusters()?
+    } else {
+        vec![name.clone()]
+    };
+    let mut found = Vec::new();
+    for cluster in clusters {
+        let record = state.record(&cluster)?;
+        let nodes = record.map(|record| record.nodes).unwrap_or_default();
+        found.extend(nodes.into_iter().map(|node| node.name));
+    }
+    match found.as_slice() {
+        [] if options.all_clusters => super::note("No kind nodes found for any cluster."),
+        [] => super::note(&format!("No kind nodes found for cluster {name:?}.")),
+        names => super::say(&names.join("\n")),
     }
 }
 
@@ -52,22 +93,12 @@ pub(super) fn record(state: &State, name: &str) -> Result<Record> {
     }
 }
 
-pub(super) fn kubeconfig(state: &State, of: &Of) -> Result<String> {
-    record(state, &of.name)?;
-    let file = if of.internal {
-        "internal.kubeconfig"
-    } else {
-        "kubeconfig"
+pub(super) fn kubeconfig(state: &State, name: &str, side: Side) -> Result<String> {
+    record(state, name)?;
+    let file = match side {
+        Side::Host => "kubeconfig",
+        Side::Nodes => "internal.kubeconfig",
     };
-    let path = state.cluster(&of.name).join(file);
+    let path = state.cluster(name).join(file);
     fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))
-}
-
-impl Of {
-    pub(super) fn cluster(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            internal: false,
-        }
-    }
 }
