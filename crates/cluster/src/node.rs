@@ -11,7 +11,7 @@ mod ports;
 mod supervise;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
@@ -136,7 +136,12 @@ fn outside(folder: &Path) -> Result<()> {
     if answer.is_empty() {
         bail!("the tool that makes the cluster is gone");
     }
-    let log = fs::File::create(folder.join("node.log")).context("could not make node.log")?;
+    // Opened now: once the first process has its own root, this one has it too.
+    let path = folder.join("node.log");
+    let log = fs::File::create(&path).context("could not make node.log")?;
+    let mut written = fs::File::open(&path).context("could not open node.log")?;
+    let pid_file =
+        fs::File::create(Sandbox::pid_file(folder)).context("could not make the file pid")?;
     let mut inside = Command::new("/proc/self/exe");
     inside.arg(NAME).arg(folder).arg("inside");
     for listener in &listeners {
@@ -149,14 +154,17 @@ fn outside(folder: &Path) -> Result<()> {
     let mut child = inside
         .spawn()
         .context("could not start the node's first process")?;
-    fs::write(Sandbox::pid_file(folder), child.id().to_string()).context("could not write pid")?;
+    write!(&pid_file, "{}", child.id()).context("could not write the file pid")?;
     let told = child.stdout.take().context("the node says nothing")?;
     let mut lines = BufReader::new(told).lines();
     match lines.next() {
         Some(Ok(line)) if line == STARTED => say(STARTED),
         _ => {
-            let log = fs::read_to_string(folder.join("node.log")).unwrap_or_default();
-            bail!("{}", log.trim().trim_start_matches("ERROR: "))
+            let mut text = String::new();
+            written
+                .read_to_string(&mut text)
+                .context("could not read node.log")?;
+            bail!("{}", text.trim().trim_start_matches("ERROR: "))
         }
     }
 }

@@ -70,6 +70,10 @@ fn node(pid_file: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).context("could not read its process id"),
     };
+    // Not written yet: what runs of the node is ended with its control group.
+    if text.is_empty() {
+        return Ok(());
+    }
     let pid: i32 = text.trim().parse().context("its process id is damaged")?;
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let folder = pid_file.parent().unwrap_or(pid_file);
