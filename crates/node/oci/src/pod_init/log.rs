@@ -93,11 +93,11 @@ impl Lines {
         }
     }
 
-    /// Writes what is left without a line end.
+    /// Writes what is left without a line end: a part, so that readers add none either.
     pub(super) fn end(&mut self, log: &mut Log) {
         if !self.pending.is_empty() {
             let mut out = Vec::new();
-            self.flush(&mut out, "F");
+            self.flush(&mut out, "P");
             log.write(&out);
         }
     }
@@ -135,6 +135,6 @@ mod tests {
         assert_eq!(written(&["abcdefg\n"]), ["stdout P abcd", "stdout F efg"]);
         assert_eq!(written(&["abcd\n"]), ["stdout F abcd"]);
         assert_eq!(written(&["abcd", "\n"]), ["stdout F abcd"]);
-        assert_eq!(written(&["\n", "x"]), ["stdout F ", "stdout F x"]);
+        assert_eq!(written(&["\n", "x"]), ["stdout F ", "stdout P x"]);
     }
 }
