@@ -1,11 +1,11 @@
 //! Upstream's flags of the controller manager, as far as they are heeded.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use styr_client::leader_election::Election;
 use styr_component::Flags;
+use styr_component::secure_serving::SecureServing;
 
 /// Flags that change what this component does. All others are accepted only at their default.
 const HEEDED: &[&str] = &[
@@ -78,19 +78,6 @@ pub(crate) struct Concurrency {
     pub(crate) stateful_sets: usize,
 }
 
-/// Where health and metrics are served.
-#[derive(Debug, Clone)]
-pub struct Serving {
-    /// The address to listen on.
-    pub address: IpAddr,
-    /// 0 for not at all.
-    pub port: u16,
-    /// Without a pair, one is made up at the start.
-    pub certificate: Option<(PathBuf, PathBuf)>,
-    /// Whose certificates may read the metrics.
-    pub client_ca: Option<PathBuf>,
-}
-
 /// The settings of a controller manager.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -103,7 +90,7 @@ pub struct Config {
     /// With it, only the leader works.
     pub election: Option<Election>,
     /// Health and metrics.
-    pub serving: Serving,
+    pub serving: SecureServing,
     /// Log verbosity.
     pub verbosity: i64,
     pub(crate) concurrency: Concurrency,
@@ -129,8 +116,10 @@ impl Config {
             kubeconfig: path(&flags, "kubeconfig"),
             controllers: flags.strings("controllers"),
             use_service_account_credentials: flags.bool("use-service-account-credentials"),
-            election: flags.bool("leader-elect").then(|| election(&flags)),
-            serving: serving(&flags)?,
+            election: flags
+                .bool("leader-elect")
+                .then(|| Election::from_flags(&flags)),
+            serving: SecureServing::from_flags(&flags)?,
             verbosity: flags.int("v"),
             concurrency: concurrency(&flags),
             allocate_node_cidrs: flags.bool("allocate-node-cidrs"),
@@ -151,29 +140,6 @@ impl Config {
             endpoints_per_slice_max: count(&flags, "max-endpoints-per-slice").clamp(1, 1000),
         })
     }
-}
-
-fn election(flags: &Flags) -> Election {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    Election {
-        namespace: flags.string("leader-elect-resource-namespace"),
-        name: flags.string("leader-elect-resource-name"),
-        identity: format!("{}_{}", host.trim(), uuid::Uuid::new_v4()),
-        lease_duration: flags.duration("leader-elect-lease-duration"),
-        renew_deadline: flags.duration("leader-elect-renew-deadline"),
-        retry_period: flags.duration("leader-elect-retry-period"),
-    }
-}
-
-fn serving(flags: &Flags) -> anyhow::Result<Serving> {
-    let port = flags.int("secure-port");
-    Ok(Serving {
-        address: flags.string("bind-address").parse()?,
-        port: u16::try_from(port)
-            .map_err(|_| anyhow::anyhow!("--secure-port {port} is not a port"))?,
-        certificate: pair(flags, "tls-cert-file", "tls-private-key-file"),
-        client_ca: path(flags, "client-ca-file"),
-    })
 }
 
 fn concurrency(flags: &Flags) -> Concurrency {

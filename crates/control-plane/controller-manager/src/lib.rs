@@ -1,6 +1,6 @@
 //! kube-controller-manager: makes the cluster what its objects say it should be.
 //!
-//! [`table`] lists the controllers; each is one file with the same parts: what it watches and
+//! `table` lists the controllers; each is one file with the same parts: what it watches and
 //! writes, `reconcile`, a pure `plan`, and its application. What they have in common is in
 //! `shared`. Queues, caches and leader election are the client crate's.
 

@@ -67,15 +67,19 @@ controllers! {
     "ttl-after-finished-controller", "ttl-after-finished-controller", crate::finished::build;
 }
 
-/// A name that no release of upstream knows.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct UnknownControllers(pub(crate) Vec<String>);
+/// Why `--controllers` was refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SelectError {
+    /// Names that no release of upstream knows.
+    #[error("--controllers names what does not exist: {}", .0.join(", "))]
+    Unknown(Vec<String>),
+    /// Controllers of upstream that do not exist here.
+    #[error("--controllers asks for what is not implemented: {}", .0.join(", "))]
+    NotImplemented(Vec<&'static str>),
+}
 
-/// What `--controllers` selects: of ours, those to be started, and of upstream's, those that were
-/// asked for by name and do not exist here.
-pub(crate) fn select(
-    wanted: &[String],
-) -> Result<(Vec<&'static Controller>, Vec<&'static str>), UnknownControllers> {
+/// The controllers that `--controllers` starts.
+pub(crate) fn select(wanted: &[String]) -> Result<Vec<&'static Controller>, SelectError> {
     let mut unknown = Vec::new();
     let (mut on, mut off) = (BTreeSet::new(), BTreeSet::new());
     let mut all = false;
@@ -96,17 +100,19 @@ pub(crate) fn select(
         }
     }
     if !unknown.is_empty() {
-        return Err(UnknownControllers(unknown));
+        return Err(SelectError::Unknown(unknown));
+    }
+    let is_ours = |name: &str| CONTROLLERS.iter().any(|controller| controller.name == name);
+    let missing: Vec<_> = on.iter().copied().filter(|name| !is_ours(name)).collect();
+    if !missing.is_empty() {
+        return Err(SelectError::NotImplemented(missing));
     }
     let is_on =
         |name: &str, opt_in: bool| on.contains(name) || (!off.contains(name) && all && !opt_in);
-    let ours = CONTROLLERS
+    Ok(CONTROLLERS
         .iter()
-        .filter(|c| is_on(c.name, c.opt_in))
-        .collect();
-    let is_ours = |name: &str| CONTROLLERS.iter().any(|controller| controller.name == name);
-    let missing = on.iter().copied().filter(|name| !is_ours(name)).collect();
-    Ok((ours, missing))
+        .filter(|controller| is_on(controller.name, controller.opt_in))
+        .collect())
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 
 mod file;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use styr_client::leader_election::Election;
 use styr_component::Flags;
+use styr_component::secure_serving::SecureServing;
 
 /// Flags that change what this component does. All others are accepted only at their default.
 const HEEDED: &[&str] = &[
@@ -39,19 +38,6 @@ const HEEDED: &[&str] = &[
 /// Who schedules, if nobody says otherwise.
 const DEFAULT: &str = "default-scheduler";
 
-/// Where health and metrics are served.
-#[derive(Debug, Clone)]
-pub struct Serving {
-    /// The address to listen on.
-    pub address: IpAddr,
-    /// 0 for not at all.
-    pub port: u16,
-    /// Without a pair, one is made up at the start.
-    pub certificate: Option<(PathBuf, PathBuf)>,
-    /// Whose certificates may read the metrics.
-    pub client_ca: Option<PathBuf>,
-}
-
 /// The settings of a scheduler.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -60,7 +46,7 @@ pub struct Config {
     /// With it, only the leader works.
     pub election: Option<Election>,
     /// Health and metrics.
-    pub serving: Serving,
+    pub serving: SecureServing,
     /// Log verbosity.
     pub verbosity: i64,
     /// The names under which pods ask for this scheduler.
@@ -86,37 +72,12 @@ impl Config {
         };
         Ok(Self {
             kubeconfig: file.kubeconfig.or_else(|| path(&flags, "kubeconfig")),
-            election: leads.then(|| election(&flags)),
-            serving: serving(&flags)?,
+            election: leads.then(|| Election::from_flags(&flags)),
+            serving: SecureServing::from_flags(&flags)?,
             verbosity: flags.int("v"),
             names,
         })
     }
-}
-
-fn election(flags: &Flags) -> Election {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    Election {
-        namespace: flags.string("leader-elect-resource-namespace"),
-        name: flags.string("leader-elect-resource-name"),
-        identity: format!("{}_{}", host.trim(), uuid::Uuid::new_v4()),
-        lease_duration: flags.duration("leader-elect-lease-duration"),
-        renew_deadline: flags.duration("leader-elect-renew-deadline"),
-        retry_period: flags.duration("leader-elect-retry-period"),
-    }
-}
-
-fn serving(flags: &Flags) -> anyhow::Result<Serving> {
-    let port = flags.int("secure-port");
-    let port = u16::try_from(port).with_context(|| format!("--secure-port {port} is no port"))?;
-    let address = flags.string("bind-address");
-    let address = address.parse();
-    Ok(Serving {
-        address: address.context("--bind-address is no IP address")?,
-        port,
-        certificate: path(flags, "tls-cert-file").zip(path(flags, "tls-private-key-file")),
-        client_ca: path(flags, "client-ca-file"),
-    })
 }
 
 fn path(flags: &Flags, name: &str) -> Option<PathBuf> {

@@ -1,7 +1,7 @@
 //! kube-scheduler: gives each pod a node.
 //!
-//! One task owns all state: a [`queue`] of pods that want a node, a [`snapshot`] of the nodes that
-//! the caches' changes keep current, and the cycle that puts the [`plugins`]' questions to them.
+//! One task owns all state: a `queue` of pods that want a node, a `snapshot` of the nodes that
+//! the caches' changes keep current, and the cycle that puts the `plugins`' questions to them.
 //! What must wait for the API server (volumes, binding, events) runs beside it.
 
 mod binding;

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::Value;
+use styr_component::secure_serving::Reviewer;
 use tower::{BoxError, Service};
 
 /// A connection to an API server as one user. Clones share it. Requests are not rationed: the
@@ -72,5 +75,13 @@ impl Client {
     /// The client below, for what has no helper here: logs, exec, port-forward.
     pub fn kube(&self) -> &kube::Client {
         &self.kube
+    }
+}
+
+#[async_trait]
+impl Reviewer for Client {
+    async fn review(&self, path: &str, review: &Value) -> Result<Value, BoxError> {
+        let body = review.to_string().into_bytes();
+        Ok(self.send(Method::POST, path, Some(body)).await?)
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use styr_base::{Backoff, SharedClock, Shutdown};
+use styr_component::Flags;
 
 use crate::{Client, Error};
 
@@ -32,6 +33,31 @@ pub struct Election {
     pub renew_deadline: Duration,
     /// How long to wait between tries.
     pub retry_period: Duration,
+}
+
+impl Election {
+    /// The flags that say it, which a component names among those that it heeds.
+    pub const FLAGS: [&'static str; 6] = [
+        "leader-elect",
+        "leader-elect-lease-duration",
+        "leader-elect-renew-deadline",
+        "leader-elect-resource-name",
+        "leader-elect-resource-namespace",
+        "leader-elect-retry-period",
+    ];
+
+    /// What the flags say, whether or not they ask for an election at all.
+    pub fn from_flags(flags: &Flags) -> Self {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Self {
+            namespace: flags.string("leader-elect-resource-namespace"),
+            name: flags.string("leader-elect-resource-name"),
+            identity: format!("{}_{}", host.trim(), uuid::Uuid::new_v4()),
+            lease_duration: flags.duration("leader-elect-lease-duration"),
+            renew_deadline: flags.duration("leader-elect-renew-deadline"),
+            retry_period: flags.duration("leader-elect-retry-period"),
+        }
+    }
 }
 
 struct Candidate<'a> {

@@ -8,6 +8,7 @@ pub mod health;
 pub mod logs;
 pub mod metrics;
 pub mod operations;
+pub mod secure_serving;
 pub mod serve;
 
 pub use flags::{Flag, FlagError, Flags};

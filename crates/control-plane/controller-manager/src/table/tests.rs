@@ -1,9 +1,9 @@
-use super::{CONTROLLERS, UnknownControllers, select, upstream};
+use super::{CONTROLLERS, SelectError, select, upstream};
 
 fn names(wanted: &[&str]) -> Vec<&'static str> {
     let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
-    let (ours, _) = select(&wanted).unwrap();
-    ours.iter().map(|controller| controller.name).collect()
+    let selected = select(&wanted).unwrap();
+    selected.iter().map(|controller| controller.name).collect()
 }
 
 #[test]
@@ -31,5 +31,16 @@ fn old_names_are_understood() {
 fn unknown_names_are_refused() {
     let wanted = ["*".to_owned(), "-depolyment".to_owned()];
     let refused = select(&wanted).unwrap_err();
-    assert_eq!(refused, UnknownControllers(vec!["-depolyment".to_owned()]));
+    assert_eq!(
+        refused,
+        SelectError::Unknown(vec!["-depolyment".to_owned()])
+    );
+}
+
+#[test]
+fn what_is_not_implemented_is_refused_only_when_it_is_named() {
+    let wanted = ["*".to_owned(), "ttl".to_owned()];
+    let refused = select(&wanted).unwrap_err();
+    assert_eq!(refused, SelectError::NotImplemented(vec!["ttl-controller"]));
+    assert!(select(&["*".to_owned(), "-ttl".to_owned()]).is_ok());
 }

@@ -11,10 +11,10 @@ use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::config::Serving;
+use super::SecureServing;
 
 /// TLS with the configured certificate, or with one made up for this run.
-pub(super) fn server(serving: &Serving) -> anyhow::Result<Arc<ServerConfig>> {
+pub(super) fn server(serving: &SecureServing) -> anyhow::Result<Arc<ServerConfig>> {
     let (chain, key) = match &serving.certificate {
         Some((certificate, key)) => read(certificate, key)?,
         None => make_up()?,
@@ -31,7 +31,7 @@ pub(super) fn server(serving: &Serving) -> anyhow::Result<Arc<ServerConfig>> {
 
 /// Whoever shows a certificate of the client authority is known; nobody has to show one.
 fn verifier(
-    serving: &Serving,
+    serving: &SecureServing,
     provider: &Arc<CryptoProvider>,
 ) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
     let Some(path) = &serving.client_ca else {
