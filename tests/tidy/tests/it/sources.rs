@@ -90,6 +90,7 @@ fn the_texts_that_a_newcomer_reads_are_there() {
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
+        "STYLE.md",
         "CHANGELOG.md",
         "docs/status.md",
     ] {
