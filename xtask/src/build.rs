@@ -7,16 +7,25 @@ use anyhow::{Context as _, Result};
 use crate::command::{cargo, step, target};
 
 /// Builds `styr` in release mode and answers where it is.
+pub(crate) fn static_binary() -> Result<PathBuf> {
+    Ok(static_binaries(&["styr"])?.join("styr"))
+}
+
+/// Builds packages in release mode and answers the folder of their programs.
 ///
 /// A target is named although it is the machine's own: only then do the flags leave procedural
 /// macros alone, which cannot be static.
-pub(crate) fn static_binary() -> Result<PathBuf> {
+pub(crate) fn static_binaries(packages: &[&str]) -> Result<PathBuf> {
     let triple = host()?;
     let flags = format!("target.{triple}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
-    let mut command = cargo(&["build", "--release", "--package", "styr", "--quiet"]);
+    let mut command = cargo(&["build", "--release", "--quiet"]);
+    command.args(packages.iter().flat_map(|package| ["--package", package]));
     command.args(["--target", &triple, "--config", &flags]);
-    step("static binary", &mut command)?;
-    Ok(target().join(triple).join("release").join("styr"))
+    step(
+        &format!("static build of {}", packages.join(" and ")),
+        &mut command,
+    )?;
+    Ok(target().join(triple).join("release"))
 }
 
 fn host() -> Result<String> {

@@ -5,7 +5,10 @@
 
 mod build;
 mod command;
+mod conformance;
+mod example;
 mod generate;
+mod images;
 mod setup;
 mod test;
 mod up;
@@ -21,8 +24,12 @@ enum Task {
     Test(test::Options),
     /// Writes the checked-in tables from the facts about upstream.
     Generate(generate::Options),
-    /// Builds the static binary and starts a cluster of two nodes.
-    Up,
+    /// Builds all, starts a cluster of two nodes, and runs the example on it.
+    Up(up::Options),
+    /// Builds the example's images and prints where their archive is.
+    Images(images::Options),
+    /// Runs upstream's conformance suite on a cluster of two nodes and writes the report.
+    Conformance(conformance::Options),
     /// Builds the static binary and prints where it is.
     Build,
 }
@@ -30,9 +37,11 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Setup => setup::run(),
-        Task::Up => up::run(),
+        Task::Up(options) => up::run(&options),
+        Task::Images(options) => images::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Generate(options) => generate::run(&options),
+        Task::Conformance(options) => conformance::run(&options),
         Task::Build => {
             println!("{}", build::static_binary()?.display());
             Ok(())
