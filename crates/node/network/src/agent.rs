@@ -1,7 +1,7 @@
 //! The node agent: routes to the other nodes' pods, masquerading, and the plugin's configuration.
 //!
 //! Watches Nodes, writes nothing to the API. Everything in the kernel follows from the list of
-//! nodes: [`plan`] is pure, the rest makes it so and changes nothing the second time.
+//! nodes: `plan` is pure, the rest makes it so and changes nothing the second time.
 
 mod install;
 mod masquerade;
