@@ -1,6 +1,6 @@
 //! Cluster DNS: CoreDNS' Corefile and the plugins of its default, with answers from shared caches.
 //!
-//! [`corefile`] reads the file, `plugins` is the table of what may stand in it, a chain of them
+//! `corefile` reads the file, `plugins` is the table of what may stand in it, a chain of them
 //! answers each question. Watches Services, EndpointSlices and Namespaces; writes nothing.
 
 mod chain;
