@@ -130,6 +130,8 @@ fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, bytes: &[u8], mode: u
     let mut header = tar::Header::new_ustar();
     header.set_size(bytes.len() as u64);
     header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
     header.set_mtime(0);
     tar.append_data(&mut header, name, bytes)
         .with_context(|| format!("could not write {name} into the archive"))

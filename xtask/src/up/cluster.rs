@@ -42,8 +42,8 @@ impl Cluster {
     }
 
     pub(super) fn create(&self, config: &Path) -> Result<()> {
-        let mut command = self.command(&["create", "cluster", "--wait", WAIT, "--config"]);
-        step("cluster", command.arg(config))
+        let mut command = self.command(&["create", "cluster", "--wait", WAIT]);
+        step("cluster", command.arg("--config").arg(config))
     }
 
     pub(super) fn delete(&self) -> Result<()> {

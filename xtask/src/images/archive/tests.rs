@@ -87,3 +87,19 @@ fn the_same_programs_give_the_same_bytes() {
     let images = [image("localhost/a:v1", b"code")];
     assert_eq!(archive(&images), archive(&images));
 }
+
+#[test]
+fn the_program_is_roots_and_may_be_started_by_all() {
+    let layer = layer("program", b"code").unwrap();
+    let mut archive = tar::Archive::new(&layer[..]);
+    let entry = archive.entries().unwrap().next().unwrap().unwrap();
+    let header = entry.header();
+    assert_eq!(
+        (
+            header.uid().unwrap(),
+            header.gid().unwrap(),
+            header.mode().unwrap()
+        ),
+        (0, 0, 0o755)
+    );
+}
