@@ -22,6 +22,7 @@ const HEEDED: &[&str] = &[
     "cluster-signing-key-file",
     "concurrent-daemonset-syncs",
     "concurrent-deployment-syncs",
+    "concurrent-endpoint-syncs",
     "concurrent-gc-syncs",
     "concurrent-job-syncs",
     "concurrent-ttl-after-finished-syncs",
@@ -68,6 +69,7 @@ const HEEDED: &[&str] = &[
 pub(crate) struct Concurrency {
     pub(crate) daemon_sets: usize,
     pub(crate) deployments: usize,
+    pub(crate) endpoints: usize,
     pub(crate) garbage: usize,
     pub(crate) jobs: usize,
     pub(crate) finished: usize,
@@ -146,6 +148,7 @@ fn concurrency(flags: &Flags) -> Concurrency {
     Concurrency {
         daemon_sets: count(flags, "concurrent-daemonset-syncs"),
         deployments: count(flags, "concurrent-deployment-syncs"),
+        endpoints: count(flags, "concurrent-endpoint-syncs"),
         garbage: count(flags, "concurrent-gc-syncs"),
         jobs: count(flags, "concurrent-job-syncs"),
         finished: count(flags, "concurrent-ttl-after-finished-syncs"),

@@ -5,7 +5,7 @@
 //! left alone; what is right already is not moved between slices.
 //! <https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/>
 
-mod endpoints;
+pub(crate) mod endpoints;
 mod plan;
 
 use std::sync::Arc;
@@ -23,6 +23,8 @@ use crate::shared::{pods, selector};
 use plan::{Observed, plan};
 
 pub(crate) const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+pub(crate) const HEADLESS_LABEL: &str = "service.kubernetes.io/headless";
+pub(crate) const TRIGGER: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 const MANAGER_LABEL: &str = "endpointslice.kubernetes.io/managed-by";
 const MANAGER: &str = "endpointslice-controller.k8s.io";
 

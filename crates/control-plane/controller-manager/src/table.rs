@@ -47,6 +47,7 @@ controllers! {
     "clusterrole-aggregation-controller", "clusterrole-aggregation-controller", crate::cluster_role_aggregation::build;
     "daemonset-controller", "daemon-set-controller", crate::daemon_set::build;
     "deployment-controller", "deployment-controller", crate::deployment::build;
+    "endpoints-controller", "endpoint-controller", crate::endpoints::build;
     "endpointslice-controller", "endpointslice-controller", crate::endpoint_slice::build;
     "garbage-collector-controller", "generic-garbage-collector", crate::garbage_collector::build;
     "job-controller", "job-controller", crate::job::build;

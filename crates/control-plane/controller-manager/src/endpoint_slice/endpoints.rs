@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::shared::pods;
 
 /// Whether a change of a pod changes nothing about it as an endpoint.
-pub(super) fn is_same(old: &Pod, new: &Pod) -> bool {
+pub(crate) fn is_same(old: &Pod, new: &Pod) -> bool {
     let facts = |pod: &Pod| {
         let spec = pod.spec.as_ref();
         let host = spec.map(|spec| {
@@ -38,7 +38,7 @@ pub(super) fn is_same(old: &Pod, new: &Pod) -> bool {
 }
 
 /// All addresses of a pod.
-pub(super) fn addresses(pod: &Pod) -> Vec<IpAddr> {
+pub(crate) fn addresses(pod: &Pod) -> Vec<IpAddr> {
     let status = pod.status.as_ref();
     let all = status.and_then(|status| status.pod_ips.as_ref());
     let all: Vec<IpAddr> = all
@@ -54,7 +54,7 @@ pub(super) fn addresses(pod: &Pod) -> Vec<IpAddr> {
 }
 
 /// The endpoint of a pod at one of its addresses.
-pub(super) fn endpoint(
+pub(crate) fn endpoint(
     service: &Service,
     pod: &Pod,
     address: IpAddr,
@@ -91,7 +91,7 @@ pub(super) fn endpoint(
 }
 
 /// The Service's ports as this pod has them. A named port that it lacks is left out.
-pub(super) fn ports(service: &Service, pod: &Pod) -> Vec<EndpointPort> {
+pub(crate) fn ports(service: &Service, pod: &Pod) -> Vec<EndpointPort> {
     let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_ref());
     let found = ports.into_iter().flatten().filter_map(|port| {
         Some(EndpointPort {

@@ -9,12 +9,9 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{MANAGER, MANAGER_LABEL, SERVICE_LABEL, endpoints};
+use super::{HEADLESS_LABEL, MANAGER, MANAGER_LABEL, SERVICE_LABEL, TRIGGER, endpoints};
 use crate::shared::ownership;
 use crate::shared::selector::Labels;
-
-const HEADLESS_LABEL: &str = "service.kubernetes.io/headless";
-const TRIGGER: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 
 /// What the cluster looks like, as far as this controller cares.
 pub(super) struct Observed {
