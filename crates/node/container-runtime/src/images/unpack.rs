@@ -78,7 +78,8 @@ fn unpack(
         return Ok(());
     }
     own(entry, kind, parent.as_fd(), &name)?;
-    let time = i64::try_from(entry.header().mtime()?).unwrap_or(0);
+    let time = entry.header().mtime();
+    let time = time.map_or(0, |time| i64::try_from(time).unwrap_or(0));
     if kind == EntryType::Directory {
         folders.push((path.to_owned(), time));
         return Ok(());
@@ -145,9 +146,12 @@ fn own(
     parent: BorrowedFd<'_>,
     name: &OsStr,
 ) -> anyhow::Result<()> {
-    let number = |number: u64| u32::try_from(number).unwrap_or(0);
-    let owner = Uid::from_raw(number(entry.header().uid()?));
-    let group = Gid::from_raw(number(entry.header().gid()?));
+    // Fields that are left empty mean 0, as for every other reader of tar.
+    let number = |field: std::io::Result<u64>| {
+        field.map_or(0, |number| u32::try_from(number).unwrap_or(0))
+    };
+    let owner = Uid::from_raw(number(entry.header().uid()));
+    let group = Gid::from_raw(number(entry.header().gid()));
     let here = AtFlags::SYMLINK_NOFOLLOW;
     rustix::fs::chownat(parent, name, Some(owner), Some(group), here)?;
     if kind == EntryType::Symlink {
