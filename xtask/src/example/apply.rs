@@ -65,7 +65,8 @@ async fn collection(client: &Client, object: &Value) -> Result<String> {
 fn with_memory(object: &Value) -> Result<Value> {
     let memory = serde_json::to_string(object).context("could not write JSON")?;
     let mut object = object.clone();
-    object["metadata"]["annotations"][LAST_APPLIED] = memory.into();
+    // As a line, which is how kubectl writes it.
+    object["metadata"]["annotations"][LAST_APPLIED] = format!("{memory}\n").into();
     Ok(object)
 }
 

@@ -44,7 +44,7 @@ async fn api(notes: Notes) -> Result<()> {
 fn list(notes: &Notes) -> Result<()> {
     let mut out = std::io::stdout().lock();
     for note in notes.list().context("could not read the notes")? {
-        writeln!(out, "{}  {:.0}  {}", note.id, note.created, note.text)?;
+        writeln!(out, "{}  {}  {}", note.id, note.created, note.text)?;
     }
     Ok(())
 }
