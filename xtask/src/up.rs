@@ -109,7 +109,7 @@ fn say(cluster: &Cluster, place: &str) {
     let name = &cluster.name;
     println!(
         "\nThe example answers at {place}\n\n\
-         try:  curl -d 'The first note' {place}notes\n      \
+         try:  curl -d text='The first note' {place}notes\n      \
                curl {place}notes\n      \
                kubectl get nodes -o wide\n      \
                kubectl get pods -A -o wide\n      \

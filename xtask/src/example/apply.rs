@@ -5,37 +5,35 @@
 
 use anyhow::{Context as _, Result, bail};
 use http::Method;
-use serde_json::Value;
-use styr_client::{Client, Patch};
+use serde_json::{Value, json};
+use styr_client::{Client, Error, Patch};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Creates or patches an object; answers its name and what was done to it.
 pub(super) async fn apply(client: &Client, object: &Value) -> Result<(String, &'static str)> {
-    let what = format!(
-        "{} {}",
-        text(&object["kind"]),
-        text(&object["metadata"]["name"])
-    );
-    let context = || format!("could not apply {what}");
-    let collection = collection(client, object).await.with_context(context)?;
+    let (kind, name) = (text(&object["kind"]), text(&object["metadata"]["name"]));
+    let what = format!("{kind} {name}");
+    let done = create_or_patch(client, object, name).await;
+    Ok((
+        what.clone(),
+        done.with_context(|| format!("could not apply {what}"))?,
+    ))
+}
+
+/// Looks first: of two services with one node port, the server refuses the port, not the name.
+async fn create_or_patch(client: &Client, object: &Value, name: &str) -> Result<&'static str> {
+    let collection = collection(client, object).await?;
     let desired = with_memory(object)?;
-    let body = serde_json::to_vec(&desired).context("could not write JSON")?;
-    let created = client
-        .send::<Value>(Method::POST, &collection, Some(body))
-        .await;
-    match created {
-        Ok(_) => Ok((what, "created")),
-        Err(error) if error.code() == Some(409) => {
-            let path = format!("{collection}/{}", text(&object["metadata"]["name"]));
-            let patched = client
-                .patch_path::<Value>(&path, Patch::Strategic, &desired)
-                .await;
-            patched.with_context(context)?;
-            Ok((what, "is there"))
-        }
-        Err(error) => Err(error).with_context(context),
+    let path = format!("{collection}/{name}");
+    let found = client.send::<Value>(Method::GET, &path, None).await;
+    if Error::unless_not_found(found)?.is_some() {
+        let patched = client.patch_path::<Value>(&path, Patch::Strategic, &desired);
+        return Ok(patched.await.map(|_| "is there")?);
     }
+    let body = serde_json::to_vec(&desired).context("could not write JSON")?;
+    let created = client.send::<Value>(Method::POST, &collection, Some(body));
+    Ok(created.await.map(|_| "created")?)
 }
 
 /// The path of all objects of this one's kind and namespace, as the server's discovery says.
@@ -63,9 +61,13 @@ async fn collection(client: &Client, object: &Value) -> Result<String> {
 }
 
 fn with_memory(object: &Value) -> Result<Value> {
-    let memory = serde_json::to_string(object).context("could not write JSON")?;
     let mut object = object.clone();
-    // As a line, which is how kubectl writes it.
+    let annotations = &mut object["metadata"]["annotations"];
+    if annotations.is_null() {
+        *annotations = json!({});
+    }
+    // As a line, and with annotations even if there are none: so kubectl writes it.
+    let memory = serde_json::to_string(&object).context("could not write JSON")?;
     object["metadata"]["annotations"][LAST_APPLIED] = format!("{memory}\n").into();
     Ok(object)
 }

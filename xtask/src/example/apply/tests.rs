@@ -22,11 +22,11 @@ fn client(is_there: bool) -> (Client, Asked) {
             { "name": "namespaces/status", "kind": "Namespace", "namespaced": false },
             { "name": "namespaces", "kind": "Namespace", "namespaced": false },
         ]});
-        let conflict = json!({ "kind": "Status", "status": "Failure", "code": 409,
-            "reason": "AlreadyExists", "message": "already exists" });
+        let missing = json!({ "kind": "Status", "status": "Failure", "code": 404,
+            "reason": "NotFound", "message": "not found" });
         let (code, body) = match method {
-            Method::POST if is_there => (409, conflict),
-            Method::GET => (200, resources),
+            Method::GET if path == "/api/v1" => (200, resources),
+            Method::GET if !is_there => (404, missing),
             _ => (200, json!({})),
         };
         let answer = Response::builder()
@@ -49,7 +49,7 @@ async fn what_is_missing_is_created() {
         ("ConfigMap a".into(), "created")
     );
     assert_eq!(
-        asked.lock().unwrap()[1],
+        asked.lock().unwrap()[2],
         "POST /api/v1/namespaces/n/configmaps"
     );
 }
@@ -69,7 +69,7 @@ async fn what_is_in_no_namespace_is_not_looked_for_in_one() {
     let (client, asked) = client(false);
     let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "n" } });
     apply(&client, &namespace).await.unwrap();
-    assert_eq!(asked.lock().unwrap()[1], "POST /api/v1/namespaces");
+    assert_eq!(asked.lock().unwrap()[2], "POST /api/v1/namespaces");
 }
 
 #[tokio::test]
