@@ -45,21 +45,18 @@ pub(super) fn describe(
     (folder, cgroup, images): (&Path, String, PathBuf),
     api_port: u16,
 ) -> Sandbox {
-    let tcp = node
-        .ports
-        .iter()
-        .filter(|port| port.protocol == Protocol::TCP);
-    let mut ports: Vec<Mapping> = tcp
-        .map(|port| Mapping {
-            host: SocketAddr::new(port.listen_address, port.host_port),
-            node_port: port.container_port,
-        })
-        .collect();
+    let extra = node.ports.iter().map(|port| Mapping {
+        host: SocketAddr::new(port.listen_address, port.host_port),
+        node_port: port.container_port,
+        protocol: port.protocol,
+    });
+    let mut ports: Vec<Mapping> = extra.collect();
     if node.role == Role::ControlPlane {
         let host = SocketAddr::new(config.api_server_address, api_port);
         ports.push(Mapping {
             host,
             node_port: API_PORT,
+            protocol: Protocol::TCP,
         });
     }
     let mounts = node.mounts.iter().map(|mount| HostMount {

@@ -44,7 +44,7 @@ async fn keep(sandbox: &Sandbox, descriptors: &[i32]) -> Result<()> {
         &sandbox.ports,
         descriptors,
         IpAddr::V4(sandbox.address),
-        &tasks,
+        (&tasks, &clock),
     )?;
     let mut children = signal(SignalKind::child()).context("could not watch children")?;
     let mut terminate = signal(SignalKind::terminate()).context("could not watch signals")?;
