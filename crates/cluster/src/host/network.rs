@@ -21,6 +21,8 @@ const SET: &str = "nodes";
 const CHAIN: &str = "postrouting";
 /// As source NAT is ordered among the chains of that hook.
 const PRIORITY: i32 = 100;
+/// `IFNAMSIZ`: names are padded with zeros.
+const LINK_NAME_BYTES: usize = 16;
 
 /// The beginning of a cluster's links.
 fn prefix(folder: &Path) -> String {
@@ -70,7 +72,7 @@ pub(crate) fn make(folder: &Path, journal: &mut Journal) -> Result<Cidr> {
     journal.write(&Entry::Table {
         name: prefix(folder),
     })?;
-    egress(&prefix(folder), subnet).context("could not let nodes out")?;
+    egress(&prefix(folder), &bridge, subnet).context("could not let nodes out")?;
     Ok(subnet)
 }
 
@@ -104,8 +106,9 @@ fn index(netlink: &mut Netlink, name: &str) -> Result<u32> {
     Ok(link.with_context(|| format!("link {name} is gone"))?.index)
 }
 
-/// Packets that leave the bridge's network carry the host's address.
-fn egress(name: &str, subnet: Cidr) -> Result<()> {
+/// Packets that leave by another link than the bridge carry the host's address. The host may see
+/// what crosses the bridge too: nodes that speak to pods of each other keep their addresses.
+fn egress(name: &str, bridge: &str, subnet: Cidr) -> Result<()> {
     let table = Table::ipv4(name);
     let mut batch = Batch::new();
     batch.reset_table(&table);
@@ -126,7 +129,11 @@ fn egress(name: &str, subnet: Cidr) -> Result<()> {
     batch.add_elements(&table, SET, &network);
     let hook = Some((Hook::NatPostrouting, PRIORITY));
     batch.add_chain(&table, Chain { name: CHAIN, hook });
+    let mut link = [0; LINK_NAME_BYTES];
+    link[..bridge.len()].copy_from_slice(bridge.as_bytes());
     let rule = [
+        expression::output_name(4),
+        expression::differs(4, &link),
         expression::ipv4_source(0),
         expression::is_in(SET, 0),
         expression::ipv4_destination(1),
