@@ -24,3 +24,21 @@ fn the_front_answers_at_the_port_that_users_are_told() {
         .map(|object| &object["spec"]["ports"][0]["nodePort"]);
     assert_eq!(ports.filter(|port| **port == NODE_PORT).count(), 1);
 }
+
+#[test]
+fn every_file_of_an_example_holds_objects_with_names() {
+    for example in ["notes", "notes-classic"] {
+        let folder = workspace().join("examples").join(example).join("deploy");
+        for object in objects(&folder).unwrap() {
+            let names = [
+                &object["apiVersion"],
+                &object["kind"],
+                &object["metadata"]["name"],
+            ];
+            assert!(
+                names.iter().all(|name| name.is_string()),
+                "{example}: {object}"
+            );
+        }
+    }
+}
