@@ -13,7 +13,7 @@ use http::Request;
 use rand::Rng as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use styr_base::{Backoff, SharedClock};
+use styr_base::{Backoff, Outage, SharedClock};
 
 use crate::store::Store;
 use crate::{Address, Client, Error, Object, Scope};
@@ -102,14 +102,20 @@ impl<K: Object> Reflector<K> {
 
     pub(crate) async fn run(mut self) {
         let mut backoff = Backoff::new(BACKOFF_INITIAL, BACKOFF_MAX).with_jitter(1.0);
+        let mut outage = Outage::default();
         loop {
             match self.step().await {
-                Ok(End::Resume) => backoff.reset(),
+                Ok(End::Resume) => {
+                    backoff.reset();
+                    outage.ended();
+                }
                 Ok(End::NoStreaming) => self.can_stream_lists = false,
                 Ok(End::Expired) => self.version = None,
                 Err(error) => {
                     let path = self.address.collection(&self.scope.namespace);
-                    tracing::warn!(%path, error = %format_args!("{error:#}"), "could not list or watch");
+                    let attempt = format!("could not list or watch {path}");
+                    let now = self.clock.monotonic();
+                    outage.failed(now, &attempt, &format_args!("{error:#}"));
                     self.clock.sleep(backoff.next_wait()).await;
                 }
             }

@@ -11,7 +11,8 @@ pub fn init(verbosity: i64) {
         4 => "debug",
         _ => "trace",
     };
-    let fallback = format!("warn,styr={level}");
+    // The client's library logs every refused connection as an error, and returns it as well.
+    let fallback = format!("warn,kube_client=off,styr={level}");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(fallback));
     let outcome = tracing_subscriber::fmt()
         .with_env_filter(filter)

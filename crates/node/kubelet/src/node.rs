@@ -7,7 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Node, NodeSpec, NodeStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
-use styr_base::Backoff;
+use styr_base::{Backoff, Outage};
 use styr_client::Client;
 use styr_client::events::EventType;
 
@@ -27,11 +27,13 @@ const LOOK_UNREADY: Duration = Duration::from_millis(200);
 /// Registers the node and keeps its status. Until dropped.
 pub(crate) async fn run(shared: Arc<Shared>, client: Client, port: i32) {
     let mut backoff = Backoff::new(Duration::from_millis(25), Duration::from_secs(7));
+    let mut outage = Outage::default();
     let mut node = loop {
         match register(&shared, &client, port).await {
             Ok(node) => break node,
             Err(error) => {
-                tracing::warn!(text = said(&error), "could not register the node");
+                let now = shared.clock.monotonic();
+                outage.failed(now, "could not register the node", &said(&error));
                 shared.clock.sleep(backoff.next_wait()).await;
             }
         }

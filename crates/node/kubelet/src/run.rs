@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use k8s_openapi::api::core::v1::{EventSource, Node, Pod};
-use styr_base::{SharedClock, Shutdown, SystemClock, Tasks};
+use styr_base::{Outage, SharedClock, Shutdown, SystemClock, Tasks};
 use styr_client::events::Recorder;
 use styr_client::{Cache, Caches, Client, Scope};
 use styr_component::serve;
@@ -193,10 +193,14 @@ async fn await_runtime(shared: &Shared, shutdown: &Shutdown) {
         std::time::Duration::from_millis(20),
         std::time::Duration::from_secs(1),
     );
+    let mut outage = Outage::default();
     loop {
         match shared.runtime.facts().await {
             Ok(_) => return,
-            Err(status) => tracing::info!(message = status.message(), "waiting for the runtime"),
+            Err(status) => {
+                let now = shared.clock.monotonic();
+                outage.failed(now, "could not reach the runtime", &status.message());
+            }
         }
         tokio::select! {
             () = shared.clock.sleep(backoff.next_wait()) => {}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 use serde_json::json;
-use styr_base::Backoff;
+use styr_base::{Backoff, Outage};
 use tokio::sync::{Notify, watch};
 
 use crate::pod;
@@ -55,19 +55,23 @@ impl StatusWriter {
             return std::future::pending().await;
         };
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+        let mut outage = Outage::default();
+        let attempt = format!(
+            "could not write the status of pod {}",
+            pod::described(&self.pod)
+        );
         // The last order that was written, and to which object.
         let mut written: Option<(String, PodStatus)> = None;
         loop {
             let order = self.orders.borrow_and_update().clone();
             match self.write(&server, &order, &mut written).await {
-                Ok(()) => backoff.reset(),
+                Ok(()) => {
+                    backoff.reset();
+                    outage.ended();
+                }
                 Err(error) => {
-                    let text = crate::objects::said(&error);
-                    tracing::warn!(
-                        pod = pod::described(&self.pod),
-                        text,
-                        "could not write a pod's status"
-                    );
+                    let now = self.shared.clock.monotonic();
+                    outage.failed(now, &attempt, &crate::objects::said(&error));
                     // A newer order is tried at once; nothing is lost by waiting for the old one.
                     tokio::select! {
                         () = self.shared.clock.sleep(backoff.next_wait()) => continue,

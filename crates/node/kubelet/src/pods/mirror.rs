@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     DeleteOptions, ObjectMeta, OwnerReference, Preconditions,
 };
-use styr_base::Backoff;
+use styr_base::{Backoff, Outage};
 
 use super::Pods;
 use crate::pod;
@@ -132,6 +132,8 @@ impl Pods {
         let clock = self.shared.clock.clone();
         self.tasks.spawn_infallible(async move {
             let mut backoff = Backoff::new(RETRY, RETRY_MAX);
+            let mut outage = Outage::default();
+            let attempt = format!("could not create a mirror of pod {}", pod::name(&mirror));
             for _ in 0..TRIES_MAX {
                 match server.client.create(&mirror).await {
                     Ok(created) => {
@@ -140,12 +142,8 @@ impl Pods {
                     }
                     Err(error) if error.is_already_exists() => break,
                     Err(error) => {
-                        let text = crate::objects::said(&error);
-                        tracing::warn!(
-                            pod = pod::name(&mirror),
-                            text,
-                            "could not create a mirror pod"
-                        );
+                        let now = clock.monotonic();
+                        outage.failed(now, &attempt, &crate::objects::said(&error));
                     }
                 }
                 clock.sleep(backoff.next_wait()).await;

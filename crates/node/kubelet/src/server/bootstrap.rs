@@ -11,7 +11,7 @@ use k8s_openapi::api::certificates::v1::{
     CertificateSigningRequest, CertificateSigningRequestSpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use styr_base::{Backoff, SharedClock, Shutdown};
+use styr_base::{Backoff, Outage, SharedClock, Shutdown};
 use styr_client::{Caches, Change, Client, Scope};
 use styr_pki::kubeconfig::Credentials;
 use styr_pki::{KeyPair, Kubeconfig, Profile, csr};
@@ -41,9 +41,12 @@ pub(crate) async fn connect(
             )
         })?;
         let mut backoff = Backoff::new(RETRY, RETRY_MAX);
+        let mut outage = Outage::default();
+        tracing::info!(with = %with.display(), "asking for the node's own certificate");
         // The API server may start later than its nodes do.
         while let Err(error) = bootstrap(config, clock, (with, path)).await {
-            tracing::warn!(error = %format_args!("{error:#}"), "could not get the node's certificate");
+            let (now, attempt) = (clock.monotonic(), "could not get the node's certificate");
+            outage.failed(now, attempt, &format_args!("{error:#}"));
             clock.sleep(backoff.next_wait()).await;
         }
     }
@@ -55,7 +58,6 @@ async fn bootstrap(
     clock: &SharedClock,
     (with, path): (&Path, &Path),
 ) -> anyhow::Result<()> {
-    tracing::info!(with = %with.display(), "asking for the node's own certificate");
     let client = Client::from_kubeconfig(with).await?;
     let profile = Profile {
         organizations: vec!["system:nodes".into()],
