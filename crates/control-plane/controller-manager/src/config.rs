@@ -44,6 +44,8 @@ const HEEDED: &[&str] = &[
     "leader-elect-resource-namespace",
     "leader-elect-retry-period",
     "max-endpoints-per-slice",
+    "mirroring-concurrent-service-endpoint-syncs",
+    "mirroring-max-endpoints-per-subset",
     "node-cidr-mask-size",
     "node-cidr-mask-size-ipv4",
     "node-cidr-mask-size-ipv6",
@@ -73,6 +75,7 @@ pub(crate) struct Concurrency {
     pub(crate) garbage: usize,
     pub(crate) jobs: usize,
     pub(crate) finished: usize,
+    pub(crate) mirrored_endpoints: usize,
     pub(crate) namespaces: usize,
     pub(crate) replica_sets: usize,
     pub(crate) replication_controllers: usize,
@@ -108,6 +111,7 @@ pub struct Config {
     pub(crate) node_startup_grace: Duration,
     pub(crate) terminated_pods_max: usize,
     pub(crate) endpoints_per_slice_max: usize,
+    pub(crate) mirrored_per_subset_max: usize,
 }
 
 impl Config {
@@ -140,6 +144,8 @@ impl Config {
             node_startup_grace: flags.duration("node-startup-grace-period"),
             terminated_pods_max: count(&flags, "terminated-pod-gc-threshold"),
             endpoints_per_slice_max: count(&flags, "max-endpoints-per-slice").clamp(1, 1000),
+            mirrored_per_subset_max: count(&flags, "mirroring-max-endpoints-per-subset")
+                .clamp(1, 1000),
         })
     }
 }
@@ -152,6 +158,7 @@ fn concurrency(flags: &Flags) -> Concurrency {
         garbage: count(flags, "concurrent-gc-syncs"),
         jobs: count(flags, "concurrent-job-syncs"),
         finished: count(flags, "concurrent-ttl-after-finished-syncs"),
+        mirrored_endpoints: count(flags, "mirroring-concurrent-service-endpoint-syncs"),
         namespaces: count(flags, "concurrent-namespace-syncs"),
         replica_sets: count(flags, "concurrent-replicaset-syncs"),
         replication_controllers: count(flags, "concurrent-rc-syncs"),

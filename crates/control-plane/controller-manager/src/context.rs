@@ -9,7 +9,27 @@ use styr_client::{Caches, Client};
 use styr_component::health::Checks;
 use styr_component::metrics::Registry;
 
-use crate::{Clients, Config};
+use crate::{Clients, Config, Controller};
+
+/// Whom events name as their source, where it is not the account that upstream writes them as.
+const EVENT_SOURCES: &[(&str, &str)] = &[
+    ("daemonset-controller", "daemonset-controller"),
+    ("endpointslice-controller", "endpoint-slice-controller"),
+    (
+        "endpointslice-mirroring-controller",
+        "endpoint-slice-mirroring-controller",
+    ),
+    (
+        "garbage-collector-controller",
+        "garbage-collector-controller",
+    ),
+    ("node-ipam-controller", "cidrAllocator"),
+    (
+        "persistentvolume-binder-controller",
+        "persistentvolume-controller",
+    ),
+    ("taint-eviction-controller", "taint-eviction-controller"),
+];
 
 /// What the component is given by whoever runs it.
 #[derive(Debug, Clone)]
@@ -38,16 +58,20 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// For the controller that writes as `account`.
+    /// For one controller.
     pub(crate) fn new(
         deps: &Deps,
         caches: &Caches,
         config: &Arc<Config>,
-        account: &'static str,
+        controller: &Controller,
     ) -> Self {
-        let client = deps.clients.of(account);
+        let client = deps.clients.of(controller.account);
+        let known = EVENT_SOURCES
+            .iter()
+            .find(|(name, _)| *name == controller.name);
+        let component = known.map_or(controller.account, |(_, source)| source);
         let source = EventSource {
-            component: Some(account.to_owned()),
+            component: Some(component.to_owned()),
             host: None,
         };
         let recorder = Recorder::new(

@@ -6,7 +6,7 @@
 //! <https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/>
 
 pub(crate) mod endpoints;
-mod plan;
+pub(crate) mod plan;
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use plan::{Observed, plan};
 pub(crate) const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 pub(crate) const HEADLESS_LABEL: &str = "service.kubernetes.io/headless";
 pub(crate) const TRIGGER: &str = "endpoints.kubernetes.io/last-change-trigger-time";
-const MANAGER_LABEL: &str = "endpointslice.kubernetes.io/managed-by";
+pub(crate) const MANAGER_LABEL: &str = "endpointslice.kubernetes.io/managed-by";
 const MANAGER: &str = "endpointslice-controller.k8s.io";
 
 /// Registers the controller.

@@ -6,6 +6,7 @@
 //! <https://kubernetes.io/docs/concepts/services-networking/service/#endpoints>
 
 mod plan;
+pub(crate) mod subsets;
 
 use std::sync::Arc;
 

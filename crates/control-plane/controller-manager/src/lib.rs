@@ -17,6 +17,7 @@ mod cluster_role_aggregation;
 mod daemon_set;
 mod deployment;
 mod endpoint_slice;
+mod endpoint_slice_mirroring;
 mod endpoints;
 mod finished;
 mod garbage_collector;

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, ObjectReference, Pod};
 use serde_json::json;
 use styr_client::controller::{Key, Next, Reconciler, Registration};
+use styr_client::events::EventType;
 use styr_client::{Cache, Change, Error, Index, Scope};
 
 use crate::context::Context;
@@ -62,6 +63,7 @@ pub(crate) fn on_node(pod: &Pod) -> Vec<String> {
 /// What a node last said, and when we heard it.
 #[derive(Debug, Clone, PartialEq)]
 struct Heard {
+    uid: Option<String>,
     said: String,
     at: Duration,
 }
@@ -78,7 +80,11 @@ struct Nodes {
 impl Reconciler for Nodes {
     async fn reconcile(&self, key: &Key) -> anyhow::Result<Next> {
         let Some(node) = self.nodes.get_key(key) else {
-            self.heard().remove(&key.name);
+            let known = self.heard().remove(&key.name);
+            if let Some(known) = known {
+                let what = format!("Removing Node {} from Controller", key.name);
+                self.tell(&key.name, known.uid, ("RemovingNode", what));
+            }
             return Ok(Next::Wait);
         };
         let silence = self.listen(&key.name, &node);
@@ -110,14 +116,36 @@ impl Nodes {
         );
         let now = self.context.clock.monotonic();
         let mut heard = self.heard();
-        let entry = heard.entry(name.to_owned()).or_insert_with(|| Heard {
-            said: said.clone(),
-            at: now,
+        let entry = heard.entry(name.to_owned()).or_insert_with(|| {
+            let uid = node.metadata.uid.clone();
+            let what = format!("Registered Node {name} in Controller");
+            self.tell(name, uid.clone(), ("RegisteredNode", what));
+            Heard {
+                uid,
+                said: said.clone(),
+                at: now,
+            }
         });
         if entry.said != said {
-            *entry = Heard { said, at: now };
+            entry.said = said;
+            entry.at = now;
         }
         now.saturating_sub(entry.at)
+    }
+
+    /// A node that is gone has nothing but its name and uid.
+    fn tell(&self, name: &str, uid: Option<String>, (reason, what): (&str, String)) {
+        let reference = ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Node".to_owned()),
+            name: Some(name.to_owned()),
+            uid,
+            ..ObjectReference::default()
+        };
+        let message = format!("Node {name} event: {what}");
+        self.context
+            .recorder
+            .record(reference, EventType::Normal, reason, message);
     }
 
     async fn apply(&self, node: &Arc<Node>, plan: &Plan) -> anyhow::Result<()> {

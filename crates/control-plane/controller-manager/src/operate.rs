@@ -83,7 +83,7 @@ async fn control(
     let caches = Caches::new(deps.clients.root(), Arc::clone(&deps.clock), shutdown);
     let harness = Harness::new(caches.clone(), Some(deps.registry.clone()));
     for controller in controllers {
-        let context = Context::new(deps, &caches, config, controller.account);
+        let context = Context::new(deps, &caches, config, controller);
         let registrations = (controller.build)(&context)
             .with_context(|| format!("could not start {}", controller.name))?;
         for registration in registrations {

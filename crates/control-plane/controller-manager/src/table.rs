@@ -49,6 +49,7 @@ controllers! {
     "deployment-controller", "deployment-controller", crate::deployment::build;
     "endpoints-controller", "endpoint-controller", crate::endpoints::build;
     "endpointslice-controller", "endpointslice-controller", crate::endpoint_slice::build;
+    "endpointslice-mirroring-controller", "endpointslicemirroring-controller", crate::endpoint_slice_mirroring::build;
     "garbage-collector-controller", "generic-garbage-collector", crate::garbage_collector::build;
     "job-controller", "job-controller", crate::job::build;
     "namespace-controller", "namespace-controller", crate::namespace::build;

@@ -29,9 +29,9 @@ pub(super) struct Plan {
 }
 
 /// Address family and ports, in a form that can be compared.
-type Group = (&'static str, Vec<(String, i32, String, String)>);
+pub(crate) type Group = (&'static str, Vec<(String, i32, String, String)>);
 
-fn group(family: &'static str, ports: &[EndpointPort]) -> Group {
+pub(crate) fn group(family: &'static str, ports: &[EndpointPort]) -> Group {
     let mut facts: Vec<_> = ports
         .iter()
         .map(|port| {

@@ -1,14 +1,12 @@
 //! Which addresses and ports an Endpoints object has to list.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{
-    EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Pod, Service,
-};
+use k8s_openapi::api::core::v1::{EndpointAddress, EndpointSubset, Endpoints, Pod, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::subsets::{Offer, Port, is_same, pack};
 use crate::endpoint_slice::{HEADLESS_LABEL, TRIGGER, endpoints};
 use crate::shared::pods;
 use crate::shared::selector::Labels;
@@ -49,7 +47,7 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
     let mut wanted = match &observed.current {
         Some(current) => {
             let known = current.subsets.as_deref().unwrap_or_default();
-            let is_right = facts(known) == facts(&subsets)
+            let is_right = is_same(known, &subsets)
                 && current.metadata.labels.as_ref() == Some(&labels)
                 && annotation(&current.metadata, OVER_CAPACITY) == is_truncated;
             if is_right {
@@ -81,19 +79,12 @@ pub(super) fn plan(observed: &Observed, now: Timestamp) -> Plan {
     }
 }
 
-/// Address and uid of what is behind it: hosts that share an address stay apart.
-type Place = (String, String);
-/// Name, number, protocol, application protocol.
-type Port = (Option<String>, i32, Option<String>, Option<String>);
-
-/// Addresses with the same ports are listed together, each once, in a stable order.
 fn subsets(service: &Service, pods: &[Arc<Pod>]) -> Vec<EndpointSubset> {
     let spec = service.spec.clone().unwrap_or_default();
     let publishes = spec.publish_not_ready_addresses == Some(true);
     let is_headless = spec.cluster_ip.as_deref() == Some("None");
     let has_no_ports = spec.ports.as_ref().is_none_or(Vec::is_empty);
-    let mut addresses: BTreeMap<Place, EndpointAddress> = BTreeMap::new();
-    let mut places: BTreeMap<Option<Port>, BTreeMap<Place, bool>> = BTreeMap::new();
+    let mut offers = Vec::new();
     for pod in pods {
         if pods::is_finished(pod) || (pod.metadata.deletion_timestamp.is_some() && !publishes) {
             continue;
@@ -101,63 +92,30 @@ fn subsets(service: &Service, pods: &[Arc<Pod>]) -> Vec<EndpointSubset> {
         let Some(address) = address(service, pod) else {
             continue;
         };
-        let place = place(&address);
-        let ready = publishes || pods::is_ready(pod);
-        let ports: Vec<Option<Port>> = if has_no_ports && is_headless {
+        let ports = if has_no_ports && is_headless {
             vec![None]
         } else {
-            let ports = endpoints::ports(service, pod).into_iter();
-            let port = |port: k8s_openapi::api::discovery::v1::EndpointPort| {
-                let name = port.name.filter(|name| !name.is_empty());
-                (
-                    name,
-                    port.port.unwrap_or(0),
-                    port.protocol,
-                    port.app_protocol,
-                )
-            };
-            ports.map(|found| Some(port(found))).collect()
+            ports(service, pod).map(Some).collect()
         };
-        for port in ports {
-            // One that is not ready wins over a ready one of the same name and place.
-            let known = places
-                .entry(port)
-                .or_default()
-                .entry(place.clone())
-                .or_insert(ready);
-            *known = *known && ready;
-        }
-        addresses.entry(place).or_insert(address);
+        offers.extend(ports.into_iter().map(|port| Offer {
+            port,
+            address: address.clone(),
+            is_ready: publishes || pods::is_ready(pod),
+        }));
     }
-    let mut groups: BTreeMap<BTreeMap<Place, bool>, Vec<EndpointPort>> = BTreeMap::new();
-    for (port, places) in places {
-        groups
-            .entry(places)
-            .or_default()
-            .extend(port.map(wire_port));
-    }
-    let subset = |(places, ports): (BTreeMap<Place, bool>, Vec<EndpointPort>)| {
-        let listed = |wanted: bool| {
-            let of = places.iter().filter(|(_, ready)| **ready == wanted);
-            let of: Vec<_> = of.map(|(place, _)| addresses[place].clone()).collect();
-            Some(of).filter(|of| !of.is_empty())
-        };
-        EndpointSubset {
-            addresses: listed(true),
-            not_ready_addresses: listed(false),
-            ports: Some(ports).filter(|ports| !ports.is_empty()),
-        }
-    };
-    groups.into_iter().map(subset).collect()
+    pack(offers)
 }
 
-fn wire_port((name, port, protocol, app_protocol): Port) -> EndpointPort {
-    EndpointPort {
-        name,
-        port,
-        protocol,
-        app_protocol,
-    }
+fn ports(service: &Service, pod: &Pod) -> impl Iterator<Item = Port> {
+    endpoints::ports(service, pod).into_iter().map(|port| {
+        let name = port.name.filter(|name| !name.is_empty());
+        (
+            name,
+            port.port.unwrap_or(0),
+            port.protocol,
+            port.app_protocol,
+        )
+    })
 }
 
 /// A pod's address of the Service's first family.
@@ -177,47 +135,6 @@ fn address(service: &Service, pod: &Pod) -> Option<EndpointAddress> {
         node_name: endpoint.node_name,
         target_ref: endpoint.target_ref,
     })
-}
-
-fn place(address: &EndpointAddress) -> Place {
-    let target = address.target_ref.as_ref();
-    let uid = target.and_then(|target| target.uid.clone());
-    (address.ip.clone(), uid.unwrap_or_default())
-}
-
-type Fact = (Option<Port>, Place, [Option<String>; 2], bool);
-
-/// What subsets say, however they are grouped and ordered.
-fn facts(subsets: &[EndpointSubset]) -> BTreeSet<Fact> {
-    let mut facts = BTreeSet::new();
-    for subset in subsets {
-        let ports = subset.ports.iter().flatten().map(|port| {
-            let EndpointPort {
-                name,
-                port,
-                protocol,
-                app_protocol,
-            } = port.clone();
-            Some((name, port, protocol, app_protocol))
-        });
-        let mut ports: Vec<Option<Port>> = ports.collect();
-        if ports.is_empty() {
-            ports.push(None);
-        }
-        let ready = subset
-            .addresses
-            .iter()
-            .flatten()
-            .map(|address| (address, true));
-        let others = subset.not_ready_addresses.iter().flatten();
-        for (address, is_ready) in ready.chain(others.map(|address| (address, false))) {
-            let names = [address.hostname.clone(), address.node_name.clone()];
-            for port in &ports {
-                facts.insert((port.clone(), place(address), names.clone(), is_ready));
-            }
-        }
-    }
-    facts
 }
 
 /// Keeps what fits, ready addresses first, evenly of all subsets; answers whether any had to go.
