@@ -41,6 +41,9 @@ pub(crate) async fn run(shared: Arc<Shared>, client: Client, port: i32) {
     shared
         .events
         .node(EventType::Normal, "Starting", "Starting kubelet.");
+    if let Some(status) = &node.status {
+        tell_transitions(&shared, PRESSURES, &NodeStatus::default(), status);
+    }
     let mut reported = shared.clock.monotonic();
     let mut pod_cidr = String::new();
     loop {
@@ -49,7 +52,8 @@ pub(crate) async fn run(shared: Arc<Shared>, client: Client, port: i32) {
         let is_due = shared.clock.monotonic() - reported >= REPORT;
         let is_ready = status::is_ready(&new);
         if is_due || !status::says_the_same(&old, &new) {
-            tell_transitions(&shared, &old, &new);
+            tell_transitions(&shared, READINESS, &old, &new);
+            tell_transitions(&shared, PRESSURES, &old, &new);
             match write(&shared, &client, &old, &new).await {
                 Ok(written) => {
                     node = written;
@@ -163,18 +167,25 @@ async fn write(
         .await
 }
 
-fn tell_transitions(shared: &Shared, old: &NodeStatus, new: &NodeStatus) {
+/// A condition, its status, and the reason of the event that tells of it.
+type Transition = (&'static str, &'static str, &'static str);
+
+const READINESS: &[Transition] = &[
+    ("Ready", "True", "NodeReady"),
+    ("Ready", "False", "NodeNotReady"),
+];
+/// These are told at each start as well.
+const PRESSURES: &[Transition] = &[
+    ("MemoryPressure", "False", "NodeHasSufficientMemory"),
+    ("MemoryPressure", "True", "NodeHasInsufficientMemory"),
+    ("DiskPressure", "False", "NodeHasNoDiskPressure"),
+    ("DiskPressure", "True", "NodeHasDiskPressure"),
+    ("PIDPressure", "False", "NodeHasSufficientPID"),
+    ("PIDPressure", "True", "NodeHasInsufficientPID"),
+];
+
+fn tell_transitions(shared: &Shared, told: &[Transition], old: &NodeStatus, new: &NodeStatus) {
     let name = &shared.config.node_name;
-    let told = [
-        ("Ready", "True", "NodeReady"),
-        ("Ready", "False", "NodeNotReady"),
-        ("MemoryPressure", "False", "NodeHasSufficientMemory"),
-        ("MemoryPressure", "True", "NodeHasInsufficientMemory"),
-        ("DiskPressure", "False", "NodeHasNoDiskPressure"),
-        ("DiskPressure", "True", "NodeHasDiskPressure"),
-        ("PIDPressure", "False", "NodeHasSufficientPID"),
-        ("PIDPressure", "True", "NodeHasInsufficientPID"),
-    ];
     for (kind, value, reason) in told {
         let before = status::condition(old, kind);
         if status::condition(new, kind).as_deref() == Some(value)

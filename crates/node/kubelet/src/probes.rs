@@ -219,7 +219,13 @@ async fn probe_loop(
         .initial_delay_seconds
         .and_then(|delay| u64::try_from(delay).ok())
         .unwrap_or(0);
-    let due = subject.started + Duration::from_secs(delay);
+    let mut first = Duration::from_secs(delay);
+    if kind == Kind::Liveness {
+        // Upstream's first round finds a container that does not run yet, and waits for the next. A
+        // server would be reported as unhealthy at nearly every start otherwise.
+        first = first.max(period);
+    }
+    let due = subject.started + first;
     let wait = due.duration_since(tools.clock.now());
     if let Ok(wait) = Duration::try_from(wait) {
         tools.clock.sleep(wait).await;
