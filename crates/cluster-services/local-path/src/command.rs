@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::EventSource;
-use styr_base::{Shutdown, SystemClock};
+use styr_base::{SharedClock, Shutdown, SystemClock};
 use styr_client::controller::Harness;
 use styr_client::events::Recorder;
 use styr_client::{Caches, Client, Scope};
@@ -11,6 +11,17 @@ use styr_client::{Caches, Client, Scope};
 use crate::config::{File, Options};
 use crate::context::Context;
 use crate::{claim, helper_pod, volume};
+
+/// What the component is given by whoever runs it.
+#[derive(Debug, Clone)]
+pub struct Deps {
+    /// Its connection.
+    pub client: Client,
+    /// Its time.
+    pub clock: SharedClock,
+    /// Its end.
+    pub shutdown: Shutdown,
+}
 
 /// Runs as a process: `args` is the command line without the program's name.
 pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()> {
@@ -23,7 +34,21 @@ pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()
         Some(path) => Client::from_kubeconfig(path).await?,
         None => Client::in_cluster()?,
     };
-    let clock = SystemClock::shared();
+    let deps = Deps {
+        client,
+        clock: SystemClock::shared(),
+        shutdown,
+    };
+    run(options, deps).await
+}
+
+/// Runs until the shutdown.
+pub async fn run(options: Options, deps: Deps) -> anyhow::Result<()> {
+    let Deps {
+        client,
+        clock,
+        shutdown,
+    } = deps;
     let caches = Caches::new(client.clone(), Arc::clone(&clock), shutdown.clone());
     let source = EventSource {
         component: Some(options.provisioner.clone()),

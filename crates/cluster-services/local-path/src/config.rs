@@ -11,7 +11,7 @@ const OTHERS: &str = "DEFAULT_PATH_FOR_NON_LISTED_NODES";
 
 /// What the command line says.
 #[derive(Debug, Clone)]
-pub(crate) struct Options {
+pub struct Options {
     pub(crate) config: PathBuf,
     /// Where helper pods run, and the ConfigMap is.
     pub(crate) namespace: String,
@@ -24,7 +24,7 @@ pub(crate) struct Options {
 
 impl Options {
     /// Reads `[--debug] start --config FILE ...`; `namespace` is where we run.
-    pub(crate) fn parse(args: &[String], namespace: Option<String>) -> anyhow::Result<Self> {
+    pub fn parse(args: &[String], namespace: Option<String>) -> anyhow::Result<Self> {
         let mut values = BTreeMap::new();
         let mut is_verbose = false;
         let mut args = args.iter();

@@ -12,7 +12,8 @@ mod directory;
 mod helper_pod;
 mod volume;
 
-pub use command::command;
+pub use command::{Deps, command, run};
+pub use config::Options;
 pub use directory::{NAME as HELPER_NAME, helper_command};
 
 /// The component's name, as upstream calls it.
