@@ -1,9 +1,9 @@
 //! What one service adds to the maps. Pure.
 //!
-//! A port is known by its cluster address, protocol and number (a [`View`]). Other addresses and
-//! node ports lead to that name first, so endpoints are written down once. A second view of the
-//! port holds only the endpoints of this node; its name differs in a byte that is never set in
-//! packets.
+//! Whatever clients may send to is a front: the cluster address, other addresses, node ports. Each
+//! has slots of its own, so that one look-up leads from a packet to its endpoint; it follows that
+//! affinity is kept front by front. With the policy `Local` a front has a second set of slots with
+//! the endpoints of this node, for clients from outside.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -14,12 +14,32 @@ use crate::endpoints::Choice;
 use crate::service::ServicePort;
 use crate::slots::Slots;
 
-/// The byte of the protocol field that marks the view of this node's endpoints.
-pub(crate) const LOCAL_FLAG: u8 = 1;
 const UDP: u8 = 17;
+/// Stands for all addresses of the node at which node ports answer.
+pub(crate) const NODE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 
-/// The key of a port: address, protocol and flag, port; 12 bytes.
-pub(crate) type View = [u8; 12];
+/// Which endpoints a client may be led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Scope {
+    /// What is chosen for clients within the cluster.
+    All,
+    /// Those of this node, for clients outside.
+    Local,
+}
+
+impl Scope {
+    pub(crate) const BOTH: [Self; 2] = [Self::All, Self::Local];
+}
+
+/// What a packet names: address, protocol, port; 12 bytes.
+pub(crate) type Front = [u8; 12];
+
+/// A front as some clients see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct View {
+    pub(crate) scope: Scope,
+    pub(crate) front: Front,
+}
 
 /// A set or map that services share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,10 +48,14 @@ pub(crate) enum Shared {
     ClusterIps,
     /// Cluster addresses with protocol and port.
     ClusterPorts,
-    /// Other addresses with protocol and port, to the view.
+    /// Other addresses with protocol and port.
     ExternalPorts,
-    /// Protocol and node port, to the view.
+    /// Those of them that lead clients outside to this node's endpoints only.
+    LocalExternalPorts,
+    /// Protocol and node port.
     NodePorts,
+    /// Those of them that lead clients outside to this node's endpoints only.
+    LocalNodePorts,
     /// Addresses with protocol and port that nobody answers.
     Refused,
     /// Protocols and node ports that nobody answers.
@@ -44,7 +68,7 @@ pub(crate) enum Shared {
     DroppedNodePorts,
     /// Endpoints of this node, twice: clients that reach themselves.
     Hairpin,
-    /// Views whose clients stay with an endpoint for so many seconds.
+    /// Fronts whose clients stay with an endpoint for so many seconds.
     Sticky(u32),
 }
 
@@ -55,7 +79,9 @@ impl Shared {
             Self::ClusterIps => "cluster-ips",
             Self::ClusterPorts => "cluster-ports",
             Self::ExternalPorts => "external-ports",
+            Self::LocalExternalPorts => "local-external-ports",
             Self::NodePorts => "node-ports",
+            Self::LocalNodePorts => "local-node-ports",
             Self::Refused => "refused",
             Self::RefusedNodePorts => "refused-node-ports",
             Self::Dropped => "dropped",
@@ -68,16 +94,16 @@ impl Shared {
     }
 }
 
-/// An element of a shared set: set, key, data.
-pub(crate) type Entry = (Shared, Vec<u8>, Vec<u8>);
+/// An element of a shared set.
+pub(crate) type Entry = (Shared, Vec<u8>);
 
 /// All that one service adds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Contribution {
     pub(crate) entries: Vec<Entry>,
     pub(crate) views: BTreeMap<View, Slots>,
-    /// Views with affinity, and its seconds.
-    pub(crate) sticky: BTreeMap<View, u32>,
+    /// Fronts with affinity, and its seconds.
+    pub(crate) sticky: BTreeMap<Front, u32>,
     /// UDP front ends with all that may answer them; without an address, a node port.
     pub(crate) udp: BTreeMap<(Option<Ipv4Addr>, u16), Vec<SocketAddrV4>>,
 }
@@ -94,13 +120,10 @@ pub(crate) fn contribute(ports: &[(ServicePort, Choice)], old: &Contribution) ->
 }
 
 fn add_port(new: &mut Contribution, port: &ServicePort, choice: &Choice, old: &Contribution) {
-    let inside = view(port, 0);
-    let outside = view(port, u8::from(port.is_external_local) * LOCAL_FLAG);
-    let mut add = |shared, key: &[u8], data: &[u8]| {
-        new.entries.push((shared, key.to_vec(), data.to_vec()));
-    };
-    add(Shared::ClusterIps, &port.cluster_ip.octets(), &[]);
-    add(Shared::ClusterPorts, &inside, &[]);
+    let front = front(port.cluster_ip, port.protocol, port.port);
+    let mut add = |shared, key: &[u8]| new.entries.push((shared, key.to_vec()));
+    add(Shared::ClusterIps, &port.cluster_ip.octets());
+    add(Shared::ClusterPorts, &front);
     let has_none = choice.cluster.is_empty() && choice.local.is_empty();
     let own = if port.is_internal_local {
         &choice.local
@@ -113,57 +136,69 @@ fn add_port(new: &mut Contribution, port: &ServicePort, choice: &Choice, old: &C
         } else {
             Shared::Dropped
         };
-        add(shared, &inside, &[]);
-    }
-    let is_refused = choice.cluster.is_empty();
-    let is_dropped = port.is_external_local && choice.local.is_empty();
-    for ip in &port.external_ips {
-        let key = address_key(*ip, port.protocol, port.port);
-        add(Shared::ExternalPorts, &key, &outside);
-        match (is_refused, is_dropped) {
-            (true, _) => add(Shared::Refused, &key, &[]),
-            (false, true) => add(Shared::DroppedOutside, &key, &[]),
-            (false, false) => {}
-        }
-    }
-    if let Some(node_port) = port.node_port {
-        let key = port_key(port.protocol, node_port);
-        add(Shared::NodePorts, &key, &outside);
-        match (is_refused, is_dropped) {
-            (true, _) => add(Shared::RefusedNodePorts, &key, &[]),
-            (false, true) => add(Shared::DroppedNodePorts, &key, &[]),
-            (false, false) => {}
-        }
+        add(shared, &front);
     }
     for endpoint in &choice.here {
         let ip = endpoint.ip().octets();
-        add(Shared::Hairpin, &[ip, ip].concat(), &[]);
+        add(Shared::Hairpin, &[ip, ip].concat());
     }
-    add_view(new, inside, own, port, old);
-    if port.is_external() && port.is_external_local {
-        add_view(new, outside, &choice.local, port, old);
+    add_view(new, (Scope::All, front), own, port, old);
+    for ip in &port.external_ips {
+        add_outer(new, (*ip, port.port), (port, choice), old);
+    }
+    if let Some(node_port) = port.node_port {
+        add_outer(new, (NODE, node_port), (port, choice), old);
     }
     if port.protocol == UDP {
         add_udp(new, port, choice);
     }
 }
 
+/// A front that clients outside the cluster may use too.
+fn add_outer(
+    new: &mut Contribution,
+    (ip, number): (Ipv4Addr, u16),
+    (port, choice): (&ServicePort, &Choice),
+    old: &Contribution,
+) {
+    let front = front(ip, port.protocol, number);
+    let is_node_port = ip == NODE;
+    let key = if is_node_port { &front[4..] } else { &front };
+    let mut add = |of_address, of_node| {
+        let shared = if is_node_port { of_node } else { of_address };
+        new.entries.push((shared, key.to_vec()));
+    };
+    add(Shared::ExternalPorts, Shared::NodePorts);
+    if port.is_external_local {
+        add(Shared::LocalExternalPorts, Shared::LocalNodePorts);
+    }
+    if choice.cluster.is_empty() {
+        add(Shared::Refused, Shared::RefusedNodePorts);
+    } else if port.is_external_local && choice.local.is_empty() {
+        add(Shared::DroppedOutside, Shared::DroppedNodePorts);
+    }
+    add_view(new, (Scope::All, front), &choice.cluster, port, old);
+    if port.is_external_local {
+        add_view(new, (Scope::Local, front), &choice.local, port, old);
+    }
+}
+
 fn add_view(
     new: &mut Contribution,
-    name: View,
+    (scope, front): (Scope, Front),
     endpoints: &[SocketAddrV4],
     port: &ServicePort,
     old: &Contribution,
 ) {
+    let view = View { scope, front };
     if let Some(seconds) = port.affinity_seconds {
-        new.entries
-            .push((Shared::Sticky(seconds), name.to_vec(), Vec::new()));
-        new.sticky.insert(name, seconds);
+        new.entries.push((Shared::Sticky(seconds), front.to_vec()));
+        new.sticky.insert(front, seconds);
     }
-    let before = old.views.get(&name).cloned().unwrap_or_default();
+    let before = old.views.get(&view).cloned().unwrap_or_default();
     let slots = Slots::assign(&before, endpoints);
     if !slots.0.is_empty() {
-        new.views.insert(name, slots);
+        new.views.insert(view, slots);
     }
 }
 
@@ -185,22 +220,10 @@ fn add_udp(new: &mut Contribution, port: &ServicePort, choice: &Choice) {
     }
 }
 
-fn view(port: &ServicePort, flag: u8) -> View {
-    let mut key = address_key(port.cluster_ip, port.protocol, port.port);
-    key[5] = flag;
-    key.try_into().expect("three padded fields")
-}
-
-fn address_key(ip: Ipv4Addr, protocol: u8, port: u16) -> Vec<u8> {
+fn front(ip: Ipv4Addr, protocol: u8, port: u16) -> Front {
     let mut key = Vec::with_capacity(12);
     field(&mut key, &ip.octets());
-    key.extend(port_key(protocol, port));
-    key
-}
-
-fn port_key(protocol: u8, port: u16) -> Vec<u8> {
-    let mut key = Vec::with_capacity(8);
     field(&mut key, &[protocol]);
     field(&mut key, &port.to_be_bytes());
-    key
+    key.try_into().expect("three padded fields")
 }

@@ -1,16 +1,19 @@
 //! The rules, which do not depend on the services: only on the configuration and on the times of
 //! session affinity in use.
 //!
-//! Registers: 0 to 3 hold the packet's own address, protocol, port and source; 8 to 10 the view
-//! that they lead to; 11 the slot or the client; 12 and 13 the endpoint.
+//! Registers: 0 to 3 hold the packet's own address, protocol, port and source; 8 to 10 the front
+//! that it is for; 11 the slot or the client; 12 and 13 the endpoint. What a look-up found is never
+//! the key of another one: the kernel would do it, but `nft list ruleset` cannot show it.
+
+mod sets;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use styr_kernel::nftables::expression::{self as x, Expression};
-use styr_kernel::nftables::{Batch, Chain, Element, Hook, Set, SetFlags, Table, Type};
+use styr_kernel::nftables::{Batch, Chain, Hook, Table};
 
-use crate::contribution::{LOCAL_FLAG, Shared};
+use crate::contribution::{NODE, Scope, Shared};
 use crate::slots::CLASSES;
 
 const INSIDE: &str = "inside";
@@ -19,12 +22,6 @@ const DESTINATION_NAT: i32 = -100;
 const SOURCE_NAT: i32 = 100;
 const FILTER: i32 = 0;
 const TCP: u8 = 6;
-
-const ADDRESS: &[Type] = &[Type::Ipv4];
-const ADDRESS_PORT: &[Type] = &[Type::Ipv4, Type::Protocol, Type::Port];
-const ADDRESS_PORT_MORE: &[Type] = &[Type::Ipv4, Type::Protocol, Type::Port, Type::Mark];
-const PORT: &[Type] = &[Type::Protocol, Type::Port];
-const ENDPOINT: &[Type] = &[Type::Ipv4, Type::Port];
 
 /// What the rules depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +46,20 @@ enum Side {
     Leaving,
 }
 
+/// Fronts besides the cluster addresses.
+enum Outer {
+    /// External addresses and those of load balancers.
+    Address,
+    /// The node's own addresses.
+    Node,
+}
+
 /// The map of one class of slots.
-pub(crate) fn slots_name(class: u32) -> String {
-    format!("slots-{class}")
+pub(crate) fn slots_name(scope: Scope, class: u32) -> String {
+    match scope {
+        Scope::All => format!("slots-{class}"),
+        Scope::Local => format!("local-slots-{class}"),
+    }
 }
 
 /// The map of clients that are bound to endpoints for so many seconds.
@@ -62,7 +70,7 @@ pub(crate) fn affinity_name(seconds: u32) -> String {
 /// Makes the table anew, with all sets, chains and rules.
 pub(crate) fn write(batch: &mut Batch, table: &Table, frame: &Frame) {
     batch.reset_table(table);
-    sets(batch, table, frame);
+    sets::write(batch, table, frame);
     let mut writer = Writer {
         batch,
         table,
@@ -70,9 +78,11 @@ pub(crate) fn write(batch: &mut Batch, table: &Table, frame: &Frame) {
     };
     writer.chain("cluster-ports", None);
     writer.cluster_ports();
+    for outer in [Outer::Address, Outer::Node] {
+        writer.external_leaving(&outer);
+        writer.external_arriving(&outer);
+    }
     for side in [Side::Arriving, Side::Leaving] {
-        writer.external(side, &name("external-ports", side), Shared::ExternalPorts);
-        writer.external(side, &name("node-ports", side), Shared::NodePorts);
         writer.entrance(side);
     }
     writer.after();
@@ -83,71 +93,6 @@ fn name(what: &str, side: Side) -> String {
     match side {
         Side::Arriving => format!("{what}-arriving"),
         Side::Leaving => format!("{what}-leaving"),
-    }
-}
-
-fn sets(batch: &mut Batch, table: &Table, frame: &Frame) {
-    let mut add = |name: &str, key: &[Type], data: &[Type], flags: SetFlags| {
-        let set = Set {
-            name,
-            key,
-            data,
-            flags,
-        };
-        batch.add_set(table, &set);
-    };
-    let plain = SetFlags::default();
-    add(&Shared::ClusterIps.name(), ADDRESS, &[], plain);
-    add(&Shared::ClusterPorts.name(), ADDRESS_PORT, &[], plain);
-    add(
-        &Shared::ExternalPorts.name(),
-        ADDRESS_PORT,
-        ADDRESS_PORT,
-        plain,
-    );
-    add(&Shared::NodePorts.name(), PORT, ADDRESS_PORT, plain);
-    add(&Shared::Refused.name(), ADDRESS_PORT, &[], plain);
-    add(&Shared::RefusedNodePorts.name(), PORT, &[], plain);
-    add(&Shared::Dropped.name(), ADDRESS_PORT, &[], plain);
-    add(&Shared::DroppedOutside.name(), ADDRESS_PORT, &[], plain);
-    add(&Shared::DroppedNodePorts.name(), PORT, &[], plain);
-    add(
-        &Shared::Hairpin.name(),
-        &[Type::Ipv4, Type::Ipv4],
-        &[],
-        plain,
-    );
-    for class in CLASSES {
-        let key = if class == 1 {
-            ADDRESS_PORT
-        } else {
-            ADDRESS_PORT_MORE
-        };
-        add(&slots_name(class), key, ENDPOINT, plain);
-    }
-    for seconds in &frame.affinities {
-        add(&Shared::Sticky(*seconds).name(), ADDRESS_PORT, &[], plain);
-        let flags = SetFlags {
-            is_interval: false,
-            dynamic_timeout_ms: Some(u64::from(*seconds) * 1000),
-        };
-        let key = &[Type::Ipv4, Type::Protocol, Type::Port, Type::Ipv4];
-        add(&affinity_name(*seconds), key, ENDPOINT, flags);
-    }
-    let ranges = SetFlags {
-        is_interval: true,
-        dynamic_timeout_ms: None,
-    };
-    add(INSIDE, ADDRESS, &[], ranges);
-    add(NODE_ADDRESSES, ADDRESS, &[], ranges);
-    for (set, networks) in [
-        (INSIDE, &frame.inside),
-        (NODE_ADDRESSES, &frame.node_addresses),
-    ] {
-        for (ip, prefix) in networks {
-            let range = Element::network(IpAddr::from(*ip), *prefix);
-            batch.add_elements(table, set, &range);
-        }
     }
 }
 
@@ -177,10 +122,10 @@ impl Writer<'_> {
         let to_cluster = [x::is_in("cluster-ports", 0), x::jump("cluster-ports")];
         self.rule(chain, &[&address_port(), &to_cluster], "cluster addresses");
         let external = name("external-ports", side);
-        let to_external = [x::look_up("external-ports", 0, 8), x::jump(&external)];
+        let to_external = [x::is_in("external-ports", 0), x::jump(&external)];
         self.rule(chain, &[&address_port(), &to_external], "other addresses");
         let ports = name("node-ports", side);
-        let to_ports = [x::look_up("node-ports", 1, 8), x::jump(&ports)];
+        let to_ports = [x::is_in("node-ports", 1), x::jump(&ports)];
         let local = self.to_node();
         self.rule(chain, &[&local, &port(), &to_ports], "node ports");
     }
@@ -215,73 +160,89 @@ impl Writer<'_> {
             let outside = [x::ipv4_source(3), x::is_not_in(INSIDE, 3)];
             self.rule(chain, &[&outside, &mark], "clients that are not pods");
         }
-        let view = vec![
-            x::ipv4_destination(8),
-            x::transport_protocol(9),
-            x::destination_port(10),
-        ];
-        self.endpoints(chain, &view);
+        self.endpoints(chain, Scope::All, &Outer::Address.front());
     }
 
-    /// Addresses and ports that lead to a view. Clients inside the cluster see all endpoints,
-    /// whatever the policy for those outside.
-    fn external(&mut self, side: Side, chain: &str, shared: Shared) {
-        self.chain(chain, None);
-        let view = match shared {
-            Shared::NodePorts => [port().as_slice(), &[x::look_up("node-ports", 1, 8)]].concat(),
-            _ => [
-                address_port().as_slice(),
-                &[x::look_up("external-ports", 0, 8)],
-            ]
-            .concat(),
-        };
+    /// What the node itself sends to such a front: it sees all endpoints, whatever the policy.
+    fn external_leaving(&mut self, outer: &Outer) {
+        let chain = name(outer.chain(), Side::Leaving);
+        self.chain(&chain, None);
         let mark = self.mark();
-        let flag = u32::from_ne_bytes([0, LOCAL_FLAG, 0, 0]);
-        let all = [view.as_slice(), &[x::bits(9, !flag, 0)]].concat();
-        match side {
-            Side::Arriving => {
-                let cluster_policy = [x::bits(9, flag, 0), x::equals(9, &[0; 4])];
-                self.rule(chain, &[&view, &cluster_policy, &mark], "policy Cluster");
-                let inside = [x::ipv4_source(3), x::is_in(INSIDE, 3)];
-                if !self.frame.inside.is_empty() {
-                    self.endpoints(chain, &[inside.as_slice(), &all].concat());
-                }
-                self.endpoints(chain, &view);
-            }
-            Side::Leaving => {
-                self.rule(chain, &[&mark], "the node itself");
-                self.endpoints(chain, &all);
-            }
-        }
+        self.rule(&chain, &[&mark], "the node itself");
+        self.endpoints(&chain, Scope::All, &outer.front());
     }
 
-    /// Draws an endpoint of the view, or takes the one that the client is bound to.
-    fn endpoints(&mut self, chain: &str, view: &[Expression]) {
+    /// What comes to such a front. Clients inside the cluster see all endpoints, whatever the
+    /// policy for those outside.
+    fn external_arriving(&mut self, outer: &Outer) {
+        let chain = name(outer.chain(), Side::Arriving);
+        let local = format!("local-{chain}");
+        self.chain(&local, None);
+        self.endpoints(&local, Scope::Local, &outer.front());
+        self.chain(&chain, None);
+        let key = outer.key();
+        let (first, set) = outer.local();
+        let outside = [x::ipv4_source(3), x::is_not_in(INSIDE, 3)];
+        let to_local = [x::is_in(&set, first), x::go_to(&local)];
+        self.rule(&chain, &[&outside, &key, &to_local], "policy Local");
+        let other = [x::is_not_in(&set, first)];
+        let mark = self.mark();
+        self.rule(&chain, &[&key, &other, &mark], "policy Cluster");
+        self.endpoints(&chain, Scope::All, &outer.front());
+    }
+
+    /// Draws an endpoint of the front, or takes the one that the client is bound to.
+    fn endpoints(&mut self, chain: &str, scope: Scope, front: &[Expression]) {
         let nat = [x::destination_nat(12, 13)];
         for seconds in self.frame.affinities.clone() {
-            let (sticky, map) = (Shared::Sticky(seconds).name(), affinity_name(seconds));
             let bound = [
-                x::is_in(&sticky, 8),
+                x::is_in(&Shared::Sticky(seconds).name(), 8),
                 x::ipv4_source(11),
-                x::look_up(&map, 8, 12),
-                x::remember(&map, 8, 12),
+                x::look_up(&affinity_name(seconds), 8, 12),
             ];
-            self.rule(chain, &[view, &bound, &nat], "a client that is bound");
-            let bind = [x::ipv4_source(11), x::remember(&map, 8, 12)];
-            for class in CLASSES {
-                let draw = draw(class);
-                let new = [x::is_in(&sticky, 8)];
-                self.rule(chain, &[view, &new, &draw, &bind, &nat], "a client to bind");
-            }
+            self.rule(chain, &[front, &bound, &nat], "a client that is bound");
         }
         for class in CLASSES {
-            self.rule(chain, &[view, &draw(class), &nat], "an endpoint");
+            self.rule(chain, &[front, &draw(scope, class), &nat], "an endpoint");
+        }
+    }
+
+    /// Binds clients to the endpoints that they have been led to, or renews that.
+    fn bind(&mut self, chain: &str) {
+        let translated = translated();
+        let to_address = [
+            x::original_ipv4_destination(8),
+            x::transport_protocol(9),
+            x::original_destination_port(10),
+        ];
+        let to_node = [
+            x::original_ipv4_destination(0),
+            x::transport_protocol(1),
+            x::original_destination_port(2),
+            x::is_not_in(&Shared::ClusterPorts.name(), 0),
+            x::is_not_in(&Shared::ExternalPorts.name(), 0),
+            x::constant(&NODE.octets(), 8),
+            x::transport_protocol(9),
+            x::original_destination_port(10),
+        ];
+        for seconds in self.frame.affinities.clone() {
+            let bind = [
+                x::is_in(&Shared::Sticky(seconds).name(), 8),
+                x::original_ipv4_source(11),
+                x::ipv4_destination(12),
+                x::destination_port(13),
+                x::remember(&affinity_name(seconds), 8, 12),
+            ];
+            for front in [&to_address[..], &to_node] {
+                self.rule(chain, &[&translated, front, &bind], "a client to bind");
+            }
         }
     }
 
     fn after(&mut self) {
         let chain = "postrouting";
         self.chain(chain, Some((Hook::NatPostrouting, SOURCE_NAT)));
+        self.bind(chain);
         let mark = self.frame.masquerade_mark;
         let marked = [
             x::mark(0),
@@ -295,15 +256,13 @@ impl Writer<'_> {
         ];
         self.rule(chain, &[&marked], "marked above");
         let hairpin = [
-            x::connection_status(0),
-            x::bits(0, x::STATUS_DNAT, 0),
-            x::differs(0, &[0; 4]),
             x::ipv4_source(0),
             x::ipv4_destination(1),
             x::is_in(&Shared::Hairpin.name(), 0),
             x::masquerade(),
         ];
-        self.rule(chain, &[&hairpin], "a pod that reaches itself");
+        let comment = "a pod that reaches itself";
+        self.rule(chain, &[&translated(), &hairpin], comment);
     }
 
     /// What was not translated has no endpoint for this client.
@@ -370,6 +329,49 @@ impl Writer<'_> {
     }
 }
 
+impl Outer {
+    fn chain(&self) -> &'static str {
+        match self {
+            Self::Address => "external-ports",
+            Self::Node => "node-ports",
+        }
+    }
+
+    /// Loads what the sets of such fronts hold.
+    fn key(&self) -> Vec<Expression> {
+        match self {
+            Self::Address => address_port().to_vec(),
+            Self::Node => port().to_vec(),
+        }
+    }
+
+    /// The register where that begins, and the set of fronts with the policy `Local`.
+    fn local(&self) -> (u8, String) {
+        match self {
+            Self::Address => (0, Shared::LocalExternalPorts.name()),
+            Self::Node => (1, Shared::LocalNodePorts.name()),
+        }
+    }
+
+    /// Loads the front.
+    fn front(&self) -> [Expression; 3] {
+        let address = match self {
+            Self::Address => x::ipv4_destination(8),
+            Self::Node => x::constant(&NODE.octets(), 8),
+        };
+        [address, x::transport_protocol(9), x::destination_port(10)]
+    }
+}
+
+/// Goes on if the destination is another than the client named.
+fn translated() -> [Expression; 3] {
+    [
+        x::connection_status(0),
+        x::bits(0, x::STATUS_DNAT, 0),
+        x::differs(0, &[0; 4]),
+    ]
+}
+
 fn address_port() -> [Expression; 3] {
     [
         x::ipv4_destination(0),
@@ -382,9 +384,9 @@ fn port() -> [Expression; 2] {
     [x::transport_protocol(1), x::destination_port(2)]
 }
 
-/// An endpoint of the view in 8 to 10, if its slots are of this class.
-fn draw(class: u32) -> Vec<Expression> {
-    let found = x::look_up(&slots_name(class), 8, 12);
+/// An endpoint of the front in 8 to 10, if its slots are of this class.
+fn draw(scope: Scope, class: u32) -> Vec<Expression> {
+    let found = x::look_up(&slots_name(scope, class), 8, 12);
     if class == 1 {
         vec![found]
     } else {

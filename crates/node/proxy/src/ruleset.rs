@@ -1,7 +1,7 @@
 //! The desired elements of all maps, and the batches that bring the kernel there.
 //!
 //! A change of a service touches its own elements only. Elements that several services want are
-//! counted; where they want different data, the service that came first has its way.
+//! counted; where they want different endpoints for a front, the one that came first has its way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -9,18 +9,17 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use styr_client::Key;
 use styr_kernel::nftables::{Batch, Element, Table, field, slot};
 
-use crate::contribution::{Contribution, Shared, View};
+use crate::contribution::{Contribution, Entry, Front, Scope, Shared, View};
 use crate::rules::{self, Frame};
 use crate::slots::Slots;
-
-/// Who wants an element, and with what data; the first has its way.
-type Owners = Vec<(Key, Vec<u8>)>;
 
 /// All services' elements.
 #[derive(Debug, Default)]
 pub(crate) struct Ruleset {
     services: BTreeMap<Key, Contribution>,
-    shared: BTreeMap<(Shared, Vec<u8>), Owners>,
+    shared: BTreeMap<Entry, BTreeSet<Key>>,
+    /// Who wants slots of a view; the first has its way.
+    claims: BTreeMap<View, Vec<Key>>,
 }
 
 /// Elements to delete and to add, by set.
@@ -28,8 +27,16 @@ pub(crate) struct Ruleset {
 pub(crate) struct Difference {
     deleted: BTreeMap<String, Vec<Element>>,
     added: BTreeMap<String, Vec<Element>>,
-    /// Endpoints that a view with affinity lost: seconds, view, endpoint.
-    pub(crate) lost: Vec<(u32, View, SocketAddrV4)>,
+    /// Endpoints that a front with affinity lost.
+    pub(crate) lost: Vec<Lost>,
+}
+
+/// Clients of this front are no longer bound to this endpoint.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) seconds: u32,
+    pub(crate) front: Front,
+    pub(crate) endpoint: SocketAddrV4,
 }
 
 impl Ruleset {
@@ -52,7 +59,7 @@ impl Ruleset {
     /// The cluster addresses of all services.
     pub(crate) fn cluster_ips(&self) -> BTreeSet<Ipv4Addr> {
         let first = (Shared::ClusterIps, Vec::new());
-        let keys = self.shared.range(first..).map(|(id, _)| id);
+        let keys = self.shared.range(first..).map(|(entry, _)| entry);
         keys.take_while(|(shared, _)| *shared == Shared::ClusterIps)
             .filter_map(|(_, key)| Some(Ipv4Addr::from(<[u8; 4]>::try_from(&key[..]).ok()?)))
             .collect()
@@ -65,20 +72,18 @@ impl Ruleset {
             return;
         }
         self.replace_shared(service, &old, &new, to);
-        let views: BTreeSet<&View> = old.views.keys().chain(new.views.keys()).collect();
-        let none = Slots::default();
-        for view in views {
-            let before = old.views.get(view).unwrap_or(&none);
-            let after = new.views.get(view).unwrap_or(&none);
-            to.slots(view, before, after);
-            if let Some(seconds) = old.sticky.get(view) {
-                let lost: BTreeSet<_> = before
-                    .0
-                    .iter()
-                    .filter(|one| !after.0.contains(one))
-                    .collect();
-                to.lost
-                    .extend(lost.into_iter().map(|one| (*seconds, *view, *one)));
+        let views: BTreeSet<View> = old.views.keys().chain(new.views.keys()).copied().collect();
+        let before: Vec<Slots> = views.iter().map(|view| self.slots(view)).collect();
+        for view in &views {
+            let claims = self.claims.entry(*view).or_default();
+            let is_claimed = claims.contains(service);
+            match (new.views.contains_key(view), is_claimed) {
+                (true, false) => claims.push(service.clone()),
+                (false, _) => claims.retain(|other| other != service),
+                (true, true) => {}
+            }
+            if claims.is_empty() {
+                self.claims.remove(view);
             }
         }
         if new == Contribution::default() {
@@ -86,6 +91,34 @@ impl Ruleset {
         } else {
             self.services.insert(service.clone(), new);
         }
+        for (view, before) in views.iter().zip(&before) {
+            let after = self.slots(view);
+            to.slots(view, before, &after);
+            if let Some(seconds) = old.sticky.get(&view.front) {
+                // Without slots of its own before, the view's clients had those of all.
+                let all = old.views.get(&View {
+                    scope: Scope::All,
+                    ..*view
+                });
+                let before = if before.0.is_empty() {
+                    all
+                } else {
+                    Some(before)
+                };
+                let none = Slots::default();
+                to.lost(*seconds, view.front, (before.unwrap_or(&none), &after));
+            }
+        }
+    }
+
+    /// The slots that the kernel is to have of a view.
+    fn slots(&self, view: &View) -> Slots {
+        let first = self.claims.get(view).and_then(|claims| claims.first());
+        let winner = first.and_then(|service| self.services.get(service));
+        winner
+            .and_then(|service| service.views.get(view))
+            .cloned()
+            .unwrap_or_default()
     }
 
     fn replace_shared(
@@ -95,49 +128,17 @@ impl Ruleset {
         new: &Contribution,
         to: &mut Difference,
     ) {
-        let gone = old
-            .entries
-            .iter()
-            .filter(|entry| !new.entries.contains(entry));
-        let come = new
-            .entries
-            .iter()
-            .filter(|entry| !old.entries.contains(entry));
-        let mut before = BTreeMap::new();
-        for (shared, key, data) in gone {
-            let id = (*shared, key.clone());
-            let owners = self.shared.entry(id.clone()).or_default();
-            before.entry(id).or_insert_with(|| first(owners));
-            owners.retain(|(owner, held)| owner != service || held != data);
+        for entry in old.entries.iter().filter(|it| !new.entries.contains(it)) {
+            let owners = self.shared.entry(entry.clone()).or_default();
+            if owners.remove(service) && owners.is_empty() {
+                self.shared.remove(entry);
+                to.delete(entry);
+            }
         }
-        for (shared, key, data) in come {
-            let id = (*shared, key.clone());
-            let owners = self.shared.entry(id.clone()).or_default();
-            before.entry(id).or_insert_with(|| first(owners));
-            owners.push((service.clone(), data.clone()));
-        }
-        for (id, before) in before {
-            let owners = self.shared.get(&id).map(Vec::as_slice).unwrap_or_default();
-            let after = first(owners);
-            if owners.is_empty() {
-                self.shared.remove(&id);
-            }
-            if before == after {
-                continue;
-            }
-            let (shared, key) = id;
-            let element = |data| Element::entry(key.clone(), data);
-            if let Some(data) = before {
-                to.deleted
-                    .entry(shared.name())
-                    .or_default()
-                    .push(element(data));
-            }
-            if let Some(data) = after {
-                to.added
-                    .entry(shared.name())
-                    .or_default()
-                    .push(element(data));
+        for entry in new.entries.iter().filter(|it| !old.entries.contains(it)) {
+            let owners = self.shared.entry(entry.clone()).or_default();
+            if owners.insert(service.clone()) && owners.len() == 1 {
+                to.add(entry);
             }
         }
     }
@@ -145,30 +146,17 @@ impl Ruleset {
     /// Everything anew: the table with its rules and all elements.
     pub(crate) fn whole(&self, table: &Table, frame: &Frame) -> Batch {
         let mut all = Difference::default();
-        for ((shared, key), owners) in &self.shared {
-            if let Some(data) = first(owners) {
-                let element = Element::entry(key.clone(), data);
-                all.added.entry(shared.name()).or_default().push(element);
-            }
+        for entry in self.shared.keys() {
+            all.add(entry);
         }
-        let none = Slots::default();
-        let mut seen = BTreeSet::new();
-        let views = self.services.values().flat_map(|one| &one.views);
-        for (view, slots) in views {
-            // Two services with one address must not keep all others from working.
-            if seen.insert(view) {
-                all.slots(view, &none, slots);
-            }
+        for view in self.claims.keys() {
+            all.slots(view, &Slots::default(), &self.slots(view));
         }
         let mut batch = Batch::new();
         rules::write(&mut batch, table, frame);
         all.write(&mut batch, table);
         batch
     }
-}
-
-fn first(owners: &[(Key, Vec<u8>)]) -> Option<Vec<u8>> {
-    owners.first().map(|(_, data)| data.clone())
 }
 
 impl Difference {
@@ -183,6 +171,26 @@ impl Difference {
         self.deleted.contains_key(&name) || self.added.contains_key(&name)
     }
 
+    fn add(&mut self, (shared, key): &Entry) {
+        let element = Element::key(key.clone());
+        self.added.entry(shared.name()).or_default().push(element);
+    }
+
+    fn delete(&mut self, (shared, key): &Entry) {
+        let element = Element::key(key.clone());
+        self.deleted.entry(shared.name()).or_default().push(element);
+    }
+
+    fn lost(&mut self, seconds: u32, front: Front, (before, after): (&Slots, &Slots)) {
+        let gone = before.0.iter().filter(|one| !after.0.contains(one));
+        let gone: BTreeSet<_> = gone.copied().collect();
+        self.lost.extend(gone.into_iter().map(|endpoint| Lost {
+            seconds,
+            front,
+            endpoint,
+        }));
+    }
+
     fn slots(&mut self, view: &View, before: &Slots, after: &Slots) {
         let is_same_class = before.0.len() == after.0.len();
         let changed = |slots: &Slots, other: &Slots| -> Vec<Element> {
@@ -194,11 +202,11 @@ impl Difference {
         };
         let (gone, come) = (changed(before, after), changed(after, before));
         if !gone.is_empty() {
-            let set = rules::slots_name(before.class());
+            let set = rules::slots_name(view.scope, before.class());
             self.deleted.entry(set).or_default().extend(gone);
         }
         if !come.is_empty() {
-            let set = rules::slots_name(after.class());
+            let set = rules::slots_name(view.scope, after.class());
             self.added.entry(set).or_default().extend(come);
         }
     }
@@ -215,7 +223,7 @@ impl Difference {
 }
 
 fn slot_element(view: &View, class: u32, at: usize, endpoint: SocketAddrV4) -> Element {
-    let mut key = view.to_vec();
+    let mut key = view.front.to_vec();
     if class > 1 {
         slot(
             &mut key,

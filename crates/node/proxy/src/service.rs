@@ -26,13 +26,6 @@ pub(crate) struct ServicePort {
     pub(crate) affinity_seconds: Option<u32>,
 }
 
-impl ServicePort {
-    /// Whether anything but the cluster address leads here.
-    pub(crate) fn is_external(&self) -> bool {
-        self.node_port.is_some() || !self.external_ips.is_empty()
-    }
-}
-
 /// The ports of a service; none if it has no cluster address, or if another proxy serves it.
 pub(crate) fn ports(service: &Service) -> Vec<ServicePort> {
     const OTHER_PROXY: &str = "service.kubernetes.io/service-proxy-name";

@@ -157,7 +157,7 @@ impl Worker {
 
     /// Clients that were bound to an endpoint that left are free again.
     fn forget_clients(&mut self, difference: &Difference) -> Result<(), NetlinkError> {
-        let times: BTreeSet<u32> = difference.lost.iter().map(|(time, ..)| *time).collect();
+        let times: BTreeSet<u32> = difference.lost.iter().map(|lost| lost.seconds).collect();
         let times: Vec<u32> = times
             .intersection(&self.frame.affinities)
             .copied()
@@ -165,8 +165,9 @@ impl Worker {
         for seconds in times {
             let map = affinity_name(seconds);
             for element in self.nftables.elements(&self.table, &map)? {
-                let is_lost = difference.lost.iter().any(|(_, view, endpoint)| {
-                    element.key.starts_with(view) && element.data == endpoint_data(*endpoint)
+                let is_lost = difference.lost.iter().any(|lost| {
+                    element.key.starts_with(&lost.front)
+                        && element.data == endpoint_data(lost.endpoint)
                 });
                 if is_lost {
                     self.forget_client(&map, element)?;

@@ -24,6 +24,7 @@ const DROP: u32 = 0;
 const ACCEPT: u32 = 1;
 /// Minus three, as the kernel counts its own verdicts.
 const JUMP: u32 = 0xffff_fffd;
+const GOTO: u32 = 0xffff_fffc;
 const RETURN: u32 = 0xffff_fffb;
 
 /// `ct status`: the destination was translated.
@@ -117,6 +118,30 @@ fn connection(key: u32, to: Register) -> Expression {
     build("ct", |part| {
         part.put_be32(1, number(to));
         part.put_be32(2, key);
+    })
+}
+
+/// Loads the IPv4 address that the connection came from, before any translation.
+pub fn original_ipv4_source(to: Register) -> Expression {
+    original(19, to)
+}
+
+/// Loads the IPv4 address that the connection was meant for, before any translation.
+pub fn original_ipv4_destination(to: Register) -> Expression {
+    original(20, to)
+}
+
+/// Loads the port that the connection was meant for, before any translation.
+pub fn original_destination_port(to: Register) -> Expression {
+    original(12, to)
+}
+
+fn original(key: u32, to: Register) -> Expression {
+    const ORIGINAL: u8 = 0;
+    build("ct", |part| {
+        part.put_be32(1, number(to));
+        part.put_be32(2, key);
+        part.put(3, &[ORIGINAL]);
     })
 }
 
@@ -274,6 +299,11 @@ pub fn leave() -> Expression {
 /// Runs another chain, then goes on behind this rule.
 pub fn jump(chain: &str) -> Expression {
     verdict(JUMP, Some(chain))
+}
+
+/// Goes on in another chain, and behind its end where this one was called from.
+pub fn go_to(chain: &str) -> Expression {
+    verdict(GOTO, Some(chain))
 }
 
 fn verdict(code: u32, chain: Option<&str>) -> Expression {

@@ -1,6 +1,9 @@
+mod affinity;
+
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use styr_kernel::netlink::{Family, Netlink};
@@ -276,35 +279,27 @@ fn a_service_without_endpoints_refuses() {
 }
 
 #[test]
-fn affinity_binds_a_client_until_its_endpoint_goes() {
+fn an_external_address_goes_on_to_the_next_service_that_wants_it() {
     let Some(mut cluster) = Cluster::new() else {
         return;
     };
-    let spec = json!({ "sessionAffinity": "ClientIP" });
-    cluster.set(&spec, &everywhere());
-    let first = cluster.answers(&cluster.bed.pods[0][1], "10.96.0.10:80");
-    assert_eq!(first.len(), 1, "{first:?}");
-    let by_node = cluster.answers(&cluster.bed.pods[0][1], "192.0.2.1:30080");
-    assert_eq!(by_node.len(), 1, "{by_node:?}");
-    let gone = first.iter().next().unwrap().split(' ').next().unwrap();
-    let names = ["a1", "b1", "b2"];
-    let rest: Vec<_> = everywhere()
-        .into_iter()
-        .zip(names)
-        .filter(|(_, name)| *name != gone)
-        .map(|(endpoint, _)| endpoint)
-        .collect();
-    cluster.set(&spec, &rest);
-    let second = cluster.answers(&cluster.bed.pods[0][1], "10.96.0.10:80");
-    assert_eq!(second.len(), 1, "{second:?}");
-    assert_ne!(first, second);
-    cluster.set(&json!({}), &everywhere());
-    assert_eq!(
-        cluster
-            .answers(&cluster.bed.pods[0][1], "10.96.0.10:80")
-            .len(),
-        3
-    );
+    let spec = json!({ "externalIPs": ["203.0.113.5"], "ports": [{ "name": "tcp", "port": 80 }] });
+    cluster.set(&spec, &[("a", "10.244.1.2", ready())]);
+    let twin = Key::new("default", "twin");
+    let mut service = (*cluster.fixture.services[&key()]).clone();
+    service.spec.as_mut().unwrap().cluster_ip = Some("10.96.0.11".to_owned());
+    let slice = Arc::clone(&cluster.fixture.slices[&key()]);
+    cluster
+        .fixture
+        .services
+        .insert(twin.clone(), service.into());
+    cluster.fixture.slices.insert(twin.clone(), slice);
+    let worker = &mut cluster.workers[1];
+    worker.update(&cluster.fixture, &[twin].into()).unwrap();
+    cluster.fixture.services.remove(&key());
+    cluster.update();
+    let answer = ask(&cluster.bed.outside, "203.0.113.5:80").unwrap();
+    assert_eq!(answer, "a1 192.0.2.2");
 }
 
 #[test]
@@ -423,7 +418,7 @@ fn a_thousand_services_change_one_by_one() {
         let spec = service.spec.as_mut().unwrap();
         spec.cluster_ip = Some(Ipv4Addr::new(10, 96, high + 1, low).to_string());
         for port in spec.ports.iter_mut().flatten() {
-            port.node_port = Some(30_000 + i32::from(number));
+            port.node_port = Some(31_000 + i32::from(number));
         }
         let slice = Arc::clone(&fixture.slices[&super::tests::key()]);
         fixture.services.insert(key.clone(), Arc::new(service));
@@ -435,5 +430,34 @@ fn a_thousand_services_change_one_by_one() {
     worker.update(&fixture, &[key()].into()).unwrap();
     let mut nftables = node.run(|| Nftables::open().unwrap()).unwrap();
     let slots = nftables.elements(&Table::ipv4(TABLE), "slots-16").unwrap();
-    assert_eq!(slots.len(), 1001 * 2 * 16);
+    // Two ports, each with a cluster address and a node port.
+    assert_eq!(slots.len(), 1001 * 2 * 2 * 16);
+}
+
+#[test]
+fn nft_can_show_all_rules() {
+    let Some(mut cluster) = Cluster::new() else {
+        return;
+    };
+    let spec = json!({
+        "externalTrafficPolicy": "Local",
+        "externalIPs": ["203.0.113.5"],
+        "sessionAffinity": "ClientIP",
+    });
+    cluster.set(&spec, &everywhere());
+    let mut nft = Command::new("nft");
+    nft.args(["list", "ruleset"]);
+    let shown = match cluster.bed.nodes[0].run(|| nft.output()).unwrap() {
+        Ok(shown) => shown,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            println!("skipped: no nft");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&shown.stderr).into_owned();
+    assert!(shown.status.success(), "{errors}");
+    assert!(text.contains("203.0.113.5 . tcp . 80"), "{text}");
+    assert!(text.contains("map @local-slots-4"), "{text}");
 }
