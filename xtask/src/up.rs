@@ -5,6 +5,7 @@
 mod cluster;
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -117,4 +118,14 @@ fn say(cluster: &Cluster, place: &str) {
                kubectl -n notes rollout status deployment/notes-web\n\
          end:  {program} delete cluster --name {name}"
     );
+    if !is_there("kubectl") {
+        println!("\nkubectl is not on this machine: see https://kubernetes.io/docs/tasks/tools/");
+    }
+}
+
+/// Whether a program can be started.
+fn is_there(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok()
 }

@@ -31,14 +31,7 @@ pub(super) enum Found {
 impl Cluster {
     pub(super) fn find(&self) -> Result<Found> {
         let names = output(Command::new(&self.program).args(["get", "clusters"]))?;
-        if !names.lines().any(|line| line == self.name) {
-            return Ok(Found::Nothing);
-        }
-        // The record of a cluster is the last that is written of it.
-        Ok(match self.kubeconfig() {
-            Ok(_) => Found::Whole,
-            Err(_) => Found::Begun,
-        })
+        Ok(found(&names, &self.name, || self.kubeconfig().is_ok()))
     }
 
     pub(super) fn create(&self, config: &Path) -> Result<()> {
@@ -79,6 +72,18 @@ impl Cluster {
     }
 }
 
+/// The record of a cluster, with its kubeconfig, is the last that is written of it.
+fn found(names: &str, name: &str, has_kubeconfig: impl FnOnce() -> bool) -> Found {
+    if !names.lines().any(|line| line == name) {
+        return Found::Nothing;
+    }
+    if has_kubeconfig() {
+        Found::Whole
+    } else {
+        Found::Begun
+    }
+}
+
 /// What a command prints.
 fn output(command: &mut Command) -> Result<String> {
     let output = command
@@ -94,3 +99,6 @@ fn output(command: &mut Command) -> Result<String> {
     }
     String::from_utf8(output.stdout).with_context(|| format!("{command:?} does not print text"))
 }
+
+#[cfg(test)]
+mod tests;
