@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::ground::Ground;
-use crate::images::{Image, Packing, write_docker, write_layout};
+use crate::images::{Image, Packing, packed, write_docker, write_layout};
 
 /// An archive, and what the refusal says of it.
 struct Refusal {
@@ -40,6 +40,11 @@ fn archives_of_all_forms_are_loaded_and_damaged_ones_are_refused() {
     }
     write_docker(&path, b"#!other", &Image::new("saved:v1", "program"));
     assert_eq!(ground.run(&load), "Loaded docker.io/library/saved:v1\n");
+
+    let name = "localhost/whole:v1";
+    let archive = layout(&ground, &Image::new(name, "whole"));
+    fs::write(&path, packed(&archive, Packing::Gzip)).unwrap();
+    assert_eq!(ground.run(&load), format!("Loaded {name}\n"));
 
     let image = Image::new("localhost/damaged:v1", "damaged");
     let whole = layout(&ground, &image);

@@ -129,7 +129,7 @@ fn layer_type(packing: Packing) -> &'static str {
     }
 }
 
-fn packed(layer: &[u8], packing: Packing) -> Vec<u8> {
+pub(crate) fn packed(layer: &[u8], packing: Packing) -> Vec<u8> {
     match packing {
         Packing::Plain => layer.to_vec(),
         Packing::Gzip => {

@@ -14,6 +14,10 @@ use super::{CONTENT, Image, ImageConfig, Store, TEMPORARY, unpack};
 
 /// Descriptions are small; layers are not read into memory.
 const LONGEST_DESCRIPTION: u64 = 4 << 20;
+/// With these bytes begins what is packed.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const MAGIC: u64 = 4;
 const NAME_ANNOTATIONS: [&str; 2] = [
     "io.containerd.image.name",
     "org.opencontainers.image.ref.name",
@@ -55,6 +59,7 @@ struct DockerManifest {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ConfigFile {
+    architecture: String,
     config: ImageConfig,
     rootfs: RootFs,
 }
@@ -72,7 +77,7 @@ struct Index {
 }
 
 pub(super) fn load(store: &Store, path: &Path) -> anyhow::Result<Vec<Image>> {
-    let mut index = Index::read(path)?;
+    let mut index = Index::read(opened(store, path)?)?;
     if index.places.contains_key("index.json") {
         return load_layout(store, &mut index);
     }
@@ -88,6 +93,32 @@ pub(super) fn load(store: &Store, path: &Path) -> anyhow::Result<Vec<Image>> {
         images.push(image);
     }
     Ok(images)
+}
+
+/// The archive, unpacked if it is packed as a whole: what lies in it is read in any order.
+fn opened(store: &Store, path: &Path) -> anyhow::Result<File> {
+    let mut file = File::open(path).context("could not open it")?;
+    let mut start = Vec::new();
+    (&mut file).take(MAGIC).read_to_end(&mut start)?;
+    file.rewind()?;
+    if !is_packed(&start) {
+        return Ok(file);
+    }
+    let aside = store.root.join(TEMPORARY).join("archive");
+    let options = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&aside);
+    let mut whole = options.with_context(|| format!("could not make {}", aside.display()))?;
+    // It has no name from here on, and is gone with this process.
+    fs::remove_file(&aside)?;
+    let length = file.metadata()?.len();
+    let reader = BufReader::with_capacity(1 << 16, (&mut file).take(length));
+    std::io::copy(&mut decompressed(reader)?, &mut whole).context("could not unpack it")?;
+    whole.rewind()?;
+    Ok(whole)
 }
 
 fn load_layout(store: &Store, index: &mut Index) -> anyhow::Result<Vec<Image>> {
@@ -127,6 +158,15 @@ fn load_layout(store: &Store, index: &mut Index) -> anyhow::Result<Vec<Image>> {
     Ok(images)
 }
 
+/// Go's name for this machine's architecture, which images use.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 fn blob(digest: &str) -> String {
     format!("blobs/{}", digest.replacen(':', "/", 1))
 }
@@ -140,6 +180,13 @@ fn read_image(
     let text = index.text(config)?;
     let parsed: ConfigFile = serde_json::from_slice(&text)
         .with_context(|| format!("could not understand the image's configuration {config}"))?;
+    let own = architecture();
+    if !parsed.architecture.is_empty() && parsed.architecture != own {
+        bail!(
+            "the image is for {}, and this machine is {own}",
+            parsed.architecture
+        );
+    }
     if parsed.rootfs.diff_ids.len() != layers.len() {
         bail!("the image's configuration and manifest disagree about the number of layers");
     }
@@ -198,10 +245,14 @@ fn decompressed<'a>(
     use std::io::BufRead;
     let start = reader.fill_buf()?;
     Ok(match start {
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::stream::read::Decoder::with_buffer(reader)?),
+        _ if start.starts_with(GZIP) => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
+        _ if start.starts_with(ZSTD) => Box::new(zstd::stream::read::Decoder::with_buffer(reader)?),
         _ => Box::new(reader),
     })
+}
+
+fn is_packed(start: &[u8]) -> bool {
+    start.starts_with(GZIP) || start.starts_with(ZSTD)
 }
 
 struct Hashing<R> {
@@ -227,13 +278,20 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Index {
-    fn read(path: &Path) -> anyhow::Result<Self> {
-        let mut file = File::open(path)?;
+    fn read(mut file: File) -> anyhow::Result<Self> {
+        let length = file.metadata().context("could not look at it")?.len();
         let mut places = BTreeMap::new();
         let mut links = Vec::new();
         let mut archive = tar::Archive::new(&mut file);
         for entry in archive.entries_with_seek()? {
-            let entry = entry.context("the archive is damaged")?;
+            let entry = entry.with_context(|| match places.len() {
+                0 => "it is not a tar archive",
+                _ => "it is damaged or truncated",
+            })?;
+            let end = entry.raw_file_position() + entry.size();
+            if end > length {
+                bail!("it is truncated: it has {length} bytes of at least {end}");
+            }
             let name = entry
                 .path()?
                 .to_string_lossy()
@@ -298,11 +356,7 @@ impl Index {
                     .is_none_or(|platform| platform.os != "unknown");
             return Ok(is_image.then(|| (entry.digest.clone(), manifest)));
         }
-        let architecture = match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
-        };
+        let architecture = architecture();
         let fits = |found: &&Descriptor| {
             let platform = found.platform.as_ref();
             platform.is_none_or(|platform| {

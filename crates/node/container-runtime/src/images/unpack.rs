@@ -147,9 +147,8 @@ fn own(
     name: &OsStr,
 ) -> anyhow::Result<()> {
     // Fields that are left empty mean 0, as for every other reader of tar.
-    let number = |field: std::io::Result<u64>| {
-        field.map_or(0, |number| u32::try_from(number).unwrap_or(0))
-    };
+    let number =
+        |field: std::io::Result<u64>| field.map_or(0, |number| u32::try_from(number).unwrap_or(0));
     let owner = Uid::from_raw(number(entry.header().uid()));
     let group = Gid::from_raw(number(entry.header().gid()));
     let here = AtFlags::SYMLINK_NOFOLLOW;
