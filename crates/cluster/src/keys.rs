@@ -21,6 +21,16 @@ pub(crate) struct Keys {
     pub(crate) admin: KeyPair,
 }
 
+/// The authorities of a cluster.
+struct Authorities {
+    kubernetes: Authority,
+    etcd: Authority,
+    front_proxy: Authority,
+}
+
+/// A certificate to write: its name below `pki`, who issues it, and what it says.
+type Certificate<'a> = (&'static str, &'a Authority, Profile);
+
 /// Writes everything that the control plane's node needs below `/etc/kubernetes`.
 pub(crate) fn write(
     root: &Path,
@@ -31,20 +41,52 @@ pub(crate) fn write(
     let folder = root.join("etc/kubernetes");
     let pki = folder.join("pki");
     fs::create_dir_all(pki.join("etcd")).context("could not make the folder of the keys")?;
-    let authority = Authority::generate("kubernetes", now)?;
-    let etcd = Authority::generate("etcd-ca", now)?;
-    let proxy = Authority::generate("front-proxy-ca", now)?;
+    let authorities = write_authorities(&pki, now)?;
+    for (name, issuer, profile) in certificates(&authorities, config, (address, host)) {
+        write_pair(&pki, name, &issuer.issue(&profile, now)?)?;
+    }
+    let (private, public) = service_account::generate()?;
+    write_private(&pki.join("sa.key"), &private)?;
+    fs::write(pki.join("sa.pub"), public).context("could not write sa.pub")?;
+    let authority = authorities.kubernetes;
+    write_kubeconfigs(&folder, (&authority, address), config, now)?;
+    let admin = Profile::client("kubernetes-admin", Some("system:masters"));
+    Ok(Keys {
+        admin: authority.issue(&admin, now)?,
+        authority,
+    })
+}
+
+fn write_authorities(pki: &Path, now: Timestamp) -> Result<Authorities> {
+    let authorities = Authorities {
+        kubernetes: Authority::generate("kubernetes", now)?,
+        etcd: Authority::generate("etcd-ca", now)?,
+        front_proxy: Authority::generate("front-proxy-ca", now)?,
+    };
     for (name, authority) in [
-        ("ca", &authority),
-        ("etcd/ca", &etcd),
-        ("front-proxy-ca", &proxy),
+        ("ca", &authorities.kubernetes),
+        ("etcd/ca", &authorities.etcd),
+        ("front-proxy-ca", &authorities.front_proxy),
     ] {
         let pair = KeyPair {
             certificate_pem: authority.certificate_pem().to_owned(),
             key_pem: authority.key_pem(),
         };
-        write_pair(&pki, name, &pair)?;
+        write_pair(pki, name, &pair)?;
     }
+    Ok(authorities)
+}
+
+fn certificates<'a>(
+    authorities: &'a Authorities,
+    config: &Config,
+    (address, host): (Ipv4Addr, IpAddr),
+) -> [Certificate<'a>; 5] {
+    let Authorities {
+        kubernetes,
+        etcd,
+        front_proxy,
+    } = authorities;
     let node = &config.control_plane().name;
     let names = [
         "kubernetes",
@@ -58,49 +100,49 @@ pub(crate) fn write(
     let mut addresses: Vec<IpAddr> = vec![service.into(), address.into(), host];
     addresses.push(Ipv4Addr::LOCALHOST.into());
     addresses.dedup();
-    let both = |profile: Profile| Profile {
-        usage: Usage::Both,
-        ..profile
-    };
     let local = [address.into(), Ipv4Addr::LOCALHOST.into()];
-    let pairs = [
+    let of_store = Profile {
+        usage: Usage::Both,
+        ..Profile::server(node, &["localhost", node], &local)
+    };
+    let to_kubelet = "kube-apiserver-kubelet-client";
+    let to_store = "kube-apiserver-etcd-client";
+    let admins = Some("kubeadm:cluster-admins");
+    [
         (
             "apiserver",
-            &authority,
+            kubernetes,
             Profile::server("kube-apiserver", &names, &addresses),
         ),
         (
             "apiserver-kubelet-client",
-            &authority,
-            Profile::client(
-                "kube-apiserver-kubelet-client",
-                Some("kubeadm:cluster-admins"),
-            ),
+            kubernetes,
+            Profile::client(to_kubelet, admins),
         ),
         (
             "apiserver-etcd-client",
-            &etcd,
-            Profile::client("kube-apiserver-etcd-client", None),
+            etcd,
+            Profile::client(to_store, None),
         ),
-        (
-            "etcd/server",
-            &etcd,
-            both(Profile::server(node, &["localhost", node], &local)),
-        ),
+        ("etcd/server", etcd, of_store),
         (
             "front-proxy-client",
-            &proxy,
+            front_proxy,
             Profile::client("front-proxy-client", None),
         ),
-    ];
-    for (name, issuer, profile) in pairs {
-        write_pair(&pki, name, &issuer.issue(&profile, now)?)?;
-    }
-    let (private, public) = service_account::generate()?;
-    write_private(&pki.join("sa.key"), &private)?;
-    fs::write(pki.join("sa.pub"), public).context("could not write sa.pub")?;
+    ]
+}
+
+/// The kubeconfigs of the control plane's programs and of its administrators.
+fn write_kubeconfigs(
+    folder: &Path,
+    (authority, address): (&Authority, Ipv4Addr),
+    config: &Config,
+    now: Timestamp,
+) -> Result<()> {
     let server = format!("https://{address}:6443");
-    let node_user = format!("system:node:{node}");
+    let node_user = format!("system:node:{}", config.control_plane().name);
+    let manager = "system:kube-controller-manager";
     let clients = [
         (
             "admin.conf",
@@ -112,24 +154,16 @@ pub(crate) fn write(
             "kubernetes-super-admin",
             Some("system:masters"),
         ),
-        (
-            "controller-manager.conf",
-            "system:kube-controller-manager",
-            None,
-        ),
+        ("controller-manager.conf", manager, None),
         ("scheduler.conf", "system:kube-scheduler", None),
         ("kubelet.conf", &node_user, Some("system:nodes")),
     ];
     for (file, user, group) in clients {
         let pair = authority.issue(&Profile::client(user, group), now)?;
-        let kubeconfig = client(&authority, (&config.name, user), &server, pair.into());
+        let kubeconfig = client(authority, (&config.name, user), &server, pair.into());
         write_private(&folder.join(file), &kubeconfig.to_text())?;
     }
-    let admin = Profile::client("kubernetes-admin", Some("system:masters"));
-    Ok(Keys {
-        admin: authority.issue(&admin, now)?,
-        authority,
-    })
+    Ok(())
 }
 
 /// Writes what a node that joins needs: the authority, and a token to ask with.

@@ -100,7 +100,7 @@ pub fn command(args: &[String]) -> Result<ExitCode> {
                 .iter()
                 .map(|it| it.parse())
                 .collect::<Result<_, _>>()?;
-            supervise::run(Sandbox::read(Path::new(folder))?, &descriptors)?;
+            supervise::run(&Sandbox::read(Path::new(folder))?, &descriptors)?;
         }
         _ => bail!("usage: styr {NAME} FOLDER"),
     }

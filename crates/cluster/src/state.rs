@@ -95,7 +95,7 @@ impl State {
                 .with_context(|| format!("could not make {}", folder.display()))?;
         }
         let kind = statfs(&self.root).context("could not ask for the file system of the state")?;
-        if i64::try_from(kind.f_type).is_ok_and(|kind| kind == OVERLAYFS) {
+        if kind.f_type == OVERLAYFS {
             bail!(
                 "{} lies on overlayfs, which cannot hold containers; set STYR_STATE to a folder \
                  on a disk or a tmpfs",

@@ -27,14 +27,14 @@ struct Program {
 }
 
 /// Runs a node until it is told to end.
-pub(super) fn run(sandbox: Sandbox, descriptors: &[i32]) -> Result<()> {
+pub(super) fn run(sandbox: &Sandbox, descriptors: &[i32]) -> Result<()> {
     logs::init(0);
-    mounts::enter(&sandbox)?;
+    mounts::enter(sandbox)?;
     rustix::system::sethostname(sandbox.name.as_bytes()).context("could not set the name")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(keep(&sandbox, descriptors))
+    runtime.block_on(keep(sandbox, descriptors))
 }
 
 async fn keep(sandbox: &Sandbox, descriptors: &[i32]) -> Result<()> {

@@ -20,6 +20,10 @@ const STEPS: [&str; 5] = [
 ];
 
 /// Starts a creation and returns once it has told a step.
+#[expect(
+    clippy::zombie_processes,
+    reason = "a test that fails here ends the process"
+)]
 fn create_until(ground: &Ground, step: &str) -> Child {
     let mut child = ground.styr(&CREATE).stderr(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();

@@ -42,7 +42,7 @@ impl Ground {
             .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
             .unwrap();
         let kind = rustix::fs::statfs(folder.path()).unwrap().f_type;
-        let is_mounted = i64::try_from(kind).is_ok_and(|kind| kind == OVERLAYFS);
+        let is_mounted = kind == OVERLAYFS;
         if is_mounted {
             let flags = MountFlags::empty();
             mount("tmpfs", folder.path(), "tmpfs", flags, c"mode=755").unwrap();
