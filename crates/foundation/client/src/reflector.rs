@@ -5,6 +5,8 @@
 //! is too old (410) means a new list, and objects that are missing in it have been deleted. So
 //! there is never a gap.
 
+mod decode;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use styr_base::{Backoff, Outage, SharedClock};
 
 use crate::store::Store;
 use crate::{Address, Client, Error, Object, Scope};
+use decode::decode;
 
 /// The server is asked to end a watch after a random time between once and twice this, as upstream
 /// does, so that watches spread over servers again.
@@ -154,8 +157,8 @@ impl<K: Object> Reflector<K> {
             }
             let path = self.path(&query);
             let request = self.request(&path, "PartialObjectMetadataList")?;
-            let page: Page<K> = match self.client.kube().request(request).await {
-                Ok(page) => page,
+            let page: Page<K> = match self.client.kube().request_text(request).await {
+                Ok(text) => decode(&text)?,
                 Err(kube::Error::Api(status)) if status.code == 410 && !token.is_empty() => {
                     // The rest of an old list is gone; begin again.
                     objects.clear();
@@ -243,7 +246,7 @@ impl<K: Object> Reflector<K> {
         let text = frame.object.get();
         match frame.kind {
             "ADDED" | "MODIFIED" | "DELETED" => {
-                let object = trim(serde_json::from_str::<K>(text)?);
+                let object = trim(decode::<K>(text)?);
                 let version = object.metadata().resource_version.clone();
                 match (initial.as_mut(), frame.kind) {
                     (Some(initial), _) => {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::Full;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::client::Body;
 use serde_json::{Value, json};
 use styr_base::{Shutdown, SystemClock};
@@ -132,4 +132,17 @@ async fn pages_where_the_server_cannot_stream_lists() {
     cache.synced().await;
     assert_eq!(names(&cache), ["a", "b"]);
     assert!(asked.lock().unwrap()[2].contains("continue=t"));
+}
+
+#[test]
+fn reads_a_service_with_a_time_that_is_null() {
+    let text = json!({
+        "metadata": { "name": "a", "ownerReferences": null },
+        "status": { "conditions": [{
+            "type": "T", "status": "True", "reason": "R", "message": "", "lastTransitionTime": null,
+        }] },
+    });
+    let service: Service = super::decode::decode(&text.to_string()).unwrap();
+    let status = service.status.unwrap();
+    assert_eq!(status.conditions.unwrap()[0].type_, "T");
 }
