@@ -40,16 +40,16 @@ struct Voice {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Creates one of [cluster]
+    /// Creates one of: cluster
     #[command(subcommand)]
     Create(create::What),
-    /// Deletes one of [cluster, clusters]
+    /// Deletes one of: cluster, clusters
     #[command(subcommand)]
     Delete(delete::What),
-    /// Exports one of [kubeconfig, logs]
+    /// Exports one of: kubeconfig, logs
     #[command(subcommand)]
     Export(export::What),
-    /// Gets one of [clusters, nodes, kubeconfig]
+    /// Gets one of: clusters, nodes, kubeconfig
     #[command(subcommand)]
     Get(get::What),
     /// Loads images into nodes

@@ -156,7 +156,8 @@ fn is_of_others(line: &str, ours: &Ours) -> bool {
     let foreign_group = line.starts_with("control group") && !groups.all(|word| is_own_group(word));
     let shared =
         line.contains(SHARED) || line.contains("ip_forward") || line.contains("forwarding");
-    foreign_link || foreign_group || (shared && others_are_there(ours))
+    let foreign_state = line.starts_with("file /var/lib/styr");
+    foreign_link || foreign_group || foreign_state || (shared && others_are_there(ours))
 }
 
 /// `st`, six digits, and perhaps a number.
