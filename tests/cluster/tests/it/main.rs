@@ -1,0 +1,8 @@
+//! What a cluster does as a whole, in memory.
+
+#![expect(
+    clippy::tests_outside_test_module,
+    reason = "all of this crate is tests"
+)]
+
+mod workloads;
