@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Container, Pod, Probe};
+use k8s_openapi::api::core::v1::{Container, Pod, PodStatus, Probe};
 use styr_base::{Backoff, SharedClock, Tasks};
 use styr_client::events::EventType;
 use tokio::sync::Notify;
@@ -60,7 +60,9 @@ pub(crate) struct Tools {
     pub(crate) events: Events,
 }
 
-type Results = Arc<Mutex<HashMap<(String, Kind), bool>>>;
+/// By the container's id.
+type Known = HashMap<(String, Kind), bool>;
+type Results = Arc<Mutex<Known>>;
 
 /// The probes of one pod.
 #[derive(Debug)]
@@ -81,11 +83,12 @@ impl Drop for Probes {
 }
 
 impl Probes {
-    pub(crate) fn new(tools: Tools, wake: Arc<Notify>) -> Self {
+    /// Begins with what an earlier kubelet has `told` of containers: its end says nothing of theirs.
+    pub(crate) fn new(tools: Tools, wake: Arc<Notify>, told: &PodStatus) -> Self {
         Self {
             tools,
             wake,
-            results: Results::default(),
+            results: Arc::new(Mutex::new(results_of(told))),
             running: HashMap::new(),
             tasks: Tasks::new(),
         }
@@ -189,6 +192,25 @@ impl Probes {
             .spawn_infallible(probe_loop(tools, subject, (kind, probe), report));
         self.running.insert(key, handle);
     }
+}
+
+fn results_of(told: &PodStatus) -> Known {
+    let sidecars = told.init_container_statuses.iter().flatten();
+    let statuses = sidecars.chain(told.container_statuses.iter().flatten());
+    let mut known = Known::new();
+    for status in statuses {
+        let id = status.container_id.as_deref().unwrap_or_default();
+        let Some((_, id)) = id.split_once("://") else {
+            continue;
+        };
+        let results = [
+            (Kind::Startup, status.started == Some(true)),
+            (Kind::Readiness, status.ready),
+        ];
+        let good = results.into_iter().filter(|(_, is_good)| *is_good);
+        known.extend(good.map(|(kind, _)| ((id.to_owned(), kind), true)));
+    }
+    known
 }
 
 /// What is probed.
@@ -310,3 +332,6 @@ fn tell(tools: &Tools, subject: &Subject, kind: Kind, finding: &Finding) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

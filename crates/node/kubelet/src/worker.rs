@@ -100,9 +100,10 @@ pub(crate) fn new(
     let before = shared.api_pod(&pod).and_then(|pod| pod.status.clone());
     let before = before.or_else(|| pod.status.clone()).unwrap_or_default();
     let (desired, desired_receiver) = watch::channel(desired);
+    let wake = Arc::new(Notify::new());
+    let probes = Probes::new(shared.probe_tools(), Arc::clone(&wake), &before);
     let (status, status_receiver) = watch::channel(before);
     let (orders, orders_receiver) = watch::channel(Order::default());
-    let wake = Arc::new(Notify::new());
     let writer_wake = Arc::new(Notify::new());
     let writer = StatusWriter::new(
         Arc::clone(shared),
@@ -111,7 +112,7 @@ pub(crate) fn new(
         Arc::clone(&writer_wake),
     );
     let worker = Worker {
-        probes: Probes::new(shared.probe_tools(), Arc::clone(&wake)),
+        probes,
         shared: Arc::clone(shared),
         uid,
         desired: desired_receiver,
