@@ -14,9 +14,11 @@ use styr_component::{logs, serve};
 use styr_kernel::netns;
 
 use crate::configuration::{Config, Local};
-use crate::endpoints::Place;
+use crate::endpoints::{Place, ready_here};
 use crate::health::{self, Health};
 use crate::rules::Frame;
+use crate::service::health_check_port;
+use crate::service_health::{Report, ServiceHealth};
 use crate::worker::{Source, Worker, clean_up};
 
 /// The component's name.
@@ -115,6 +117,7 @@ struct Loop {
     nodes: Cache<Node>,
     worker: Worker,
     health: Health,
+    service_health: ServiceHealth,
     metrics: Metrics,
 }
 
@@ -185,6 +188,7 @@ impl Loop {
             },
             nodes: caches.cache(Scope::all().fields(own)),
             worker: Worker::new(frame, place)?,
+            service_health: ServiceHealth::new(health.clone()),
             health,
             metrics: Metrics {
                 duration: registry.histogram(
@@ -238,6 +242,7 @@ impl Loop {
                 } else {
                     retry = Some(self.clock.sleep(backoff.next_wait()));
                 }
+                self.report(&dirty).await;
                 dirty.clear();
             }
             let waited = async {
@@ -260,6 +265,19 @@ impl Loop {
             if is_over {
                 return Ok(());
             }
+        }
+    }
+
+    /// Tells load balancers how many endpoints of these services are here.
+    async fn report(&mut self, dirty: &BTreeSet<Key>) {
+        for key in dirty {
+            let service = self.view.service(key);
+            let port = service.and_then(|service| health_check_port(&service));
+            let report = port.map(|port| Report {
+                port,
+                here: ready_here(&self.view.slices(key), self.worker.place()),
+            });
+            self.service_health.set(key, report).await;
         }
     }
 

@@ -4,6 +4,7 @@
 //! hints of the slices are kept to if every ready endpoint has one and one is meant for us. See
 //! <https://kubernetes.io/docs/reference/networking/virtual-ips/>.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
@@ -71,6 +72,20 @@ pub(crate) fn choose(port: &ServicePort, slices: &[Arc<EndpointSlice>], place: &
         cluster: addresses(cluster.iter()),
         local: addresses(local.iter()),
     }
+}
+
+/// How many ready pods of the service are on this node.
+pub(crate) fn ready_here(slices: &[Arc<EndpointSlice>], place: &Place) -> usize {
+    let of_ipv4 = slices.iter().filter(|slice| slice.address_type == "IPv4");
+    let endpoints = of_ipv4.flat_map(|slice| slice.endpoints.iter().flatten());
+    let here = endpoints
+        .filter(|one| one.node_name.as_deref() == Some(place.node.as_str()))
+        .filter(|one| {
+            let conditions = one.conditions.as_ref();
+            conditions.and_then(|it| it.ready).unwrap_or(true)
+        });
+    let addresses: BTreeSet<_> = here.filter_map(|one| one.addresses.first()).collect();
+    addresses.len()
 }
 
 fn addresses<'a>(of: impl Iterator<Item = &'a &'a Endpoint<'a>>) -> Vec<SocketAddrV4> {

@@ -59,6 +59,12 @@ impl Health {
         state.is_behind = true;
     }
 
+    /// Whether the kernel has all that is wanted.
+    pub(crate) fn is_current(&self) -> bool {
+        let state = self.state.lock().expect("no holder of this lock panics");
+        !state.is_behind
+    }
+
     /// Whether load balancers should send anything here.
     pub(crate) fn eligible(&self, is_eligible: bool) {
         let mut state = self.state.lock().expect("no holder of this lock panics");

@@ -16,6 +16,7 @@ mod reach;
 mod rules;
 mod ruleset;
 mod service;
+mod service_health;
 mod slots;
 mod worker;
 

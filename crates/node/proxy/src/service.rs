@@ -70,6 +70,17 @@ pub(crate) fn ports(service: &Service) -> Vec<ServicePort> {
         .collect()
 }
 
+/// Where load balancers ask whether this node has endpoints of the service.
+pub(crate) fn health_check_port(service: &Service) -> Option<u16> {
+    let spec = service.spec.as_ref()?;
+    let is_balanced = spec.type_.as_deref() == Some("LoadBalancer");
+    let is_local = spec.external_traffic_policy.as_deref() == Some("Local");
+    let port = spec.health_check_node_port.filter(|port| *port != 0)?;
+    (is_balanced && is_local)
+        .then(|| u16::try_from(port).ok())
+        .flatten()
+}
+
 fn external_ips(service: &Service, spec: &ServiceSpec) -> Vec<Ipv4Addr> {
     let status = service.status.as_ref();
     let balancer = status.and_then(|status| status.load_balancer.as_ref());

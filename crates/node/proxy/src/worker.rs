@@ -81,6 +81,11 @@ impl Worker {
         is_other
     }
 
+    /// Where choices are made.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// The networks of the pods have become known.
     pub(crate) fn set_inside(&mut self, inside: Vec<(std::net::Ipv4Addr, u8)>) {
         self.needs_whole |= self.frame.inside != inside;
