@@ -2,6 +2,7 @@
 //!
 //! Called by a component's name, as in our own image, it is that component.
 
+mod help;
 mod subcommands;
 mod user;
 
@@ -46,6 +47,9 @@ fn find(name: &str) -> Option<&'static Subcommand> {
 }
 
 fn run(subcommand: &Subcommand, args: Vec<String>) -> ExitCode {
+    if let Some(answer) = help::answer(subcommand, &args) {
+        return finish(user::say(&answer));
+    }
     match subcommand.run {
         Run::Single(single) => match single(&args) {
             Ok(code) => code,

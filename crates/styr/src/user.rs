@@ -12,8 +12,6 @@ use std::io::Write as _;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
-use crate::subcommands::SUBCOMMANDS;
-
 /// The cluster's name, as kind takes it from the environment.
 const NAME_VARIABLE: &str = "KIND_CLUSTER_NAME";
 const NAME_DEFAULT: &str = "kind";
@@ -65,7 +63,7 @@ enum Command {
 /// Runs a user's command.
 pub(crate) fn run(args: Vec<String>) -> Result<()> {
     let program = std::iter::once("styr".to_owned());
-    let command = <Cli as clap::CommandFactory>::command().after_help(components());
+    let command = <Cli as clap::CommandFactory>::command().after_help(crate::help::components());
     let parsed = command
         .try_get_matches_from(program.chain(args))
         .and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches));
@@ -89,13 +87,6 @@ pub(crate) fn run(args: Vec<String>) -> Result<()> {
             bail!("unknown command {name:?}; `styr --help` lists them")
         }
     }
-}
-
-/// The components, for the end of the help.
-fn components() -> String {
-    let names = SUBCOMMANDS.iter().map(|it| format!("  {}\n", it.name));
-    let names: String = names.collect();
-    format!("Components, with upstream's flags (`styr COMPONENT --help`):\n{names}")
 }
 
 /// The name that a flag, the environment or kind's default gives.

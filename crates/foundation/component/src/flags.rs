@@ -80,6 +80,11 @@ pub struct Flags {
     given: BTreeMap<&'static str, Vec<String>>,
 }
 
+/// Upstream's flags of a component, or nothing if upstream has no such component.
+pub fn upstream(component: &str) -> Option<Vec<Flag>> {
+    upstream::of(component)
+}
+
 impl Flags {
     /// Reads `args` (without the program name) by upstream's table of `component`.
     pub fn parse(

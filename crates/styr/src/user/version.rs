@@ -1,7 +1,6 @@
 //! `styr version`
 
-/// Upstream's release that this one is like.
-const KUBERNETES: &str = "v1.37.1";
+use crate::help::KUBERNETES;
 
 pub(super) fn text() -> String {
     format!(
