@@ -262,6 +262,11 @@ async fn probe_loop(
         let finding = prober::probe(&tools, &subject, &probe).await;
         let good = matches!(finding, Finding::Success | Finding::Warning(_));
         tell(&tools, &subject, kind, &finding);
+        if matches!(finding, Finding::Error(_)) {
+            // It says nothing of the container; the runtime may just be starting anew.
+            tools.clock.sleep(period).await;
+            continue;
+        }
         in_row = if last == Some(good) { in_row + 1 } else { 1 };
         last = Some(good);
         let threshold = if good { successes } else { failures };
