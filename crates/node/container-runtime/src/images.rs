@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 mod archive;
+mod forget;
 mod program;
 mod reference;
 mod unpack;

@@ -115,6 +115,9 @@ impl Ground {
             !self.path("state/clusters").exists(),
             "a cluster's folder is left"
         );
+        let held = std::fs::read_dir(self.path("state/images/in-use"));
+        let held = held.into_iter().flatten().count();
+        assert_eq!(held, 0, "layers are held by containers that are gone");
         let drafts = std::fs::read_dir(self.path("tmp")).unwrap().count();
         assert_eq!(drafts, 0, "temporary files are left");
         let kubeconfig = std::fs::read_to_string(self.kubeconfig()).unwrap_or_default();

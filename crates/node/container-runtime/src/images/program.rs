@@ -28,6 +28,14 @@ pub struct Program<'a> {
     pub links: &'a [&'a str],
 }
 
+impl Image {
+    /// Whether it was linked rather than loaded: its only layer has its own id.
+    pub(super) fn is_program(&self) -> bool {
+        let hex = self.id.strip_prefix("sha256:");
+        matches!(self.layers.as_slice(), [only] if Some(only.as_str()) == hex)
+    }
+}
+
 impl Store {
     /// Puts the program's image into the store under `reference`.
     pub fn link_program(&self, reference: &str, program: Program<'_>) -> anyhow::Result<Image> {
@@ -64,6 +72,7 @@ impl Store {
             layers: vec![hex],
         };
         self.add(&image)?;
+        self.prune()?;
         Ok(image)
     }
 

@@ -1,13 +1,14 @@
 //! Archives made here, loaded and looked at.
 
-use std::fs::File;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Store, normalize};
+use super::{IN_USE, Image, Program, Store, normalize};
 
 fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
@@ -124,4 +125,52 @@ fn an_archive_is_loaded_once_and_removed() {
     store.release("c1");
     store.remove(&image).unwrap();
     assert!(!files.exists());
+}
+
+/// A store, and a program that is linked into it.
+fn linked(folder: &Path, program: &str) -> (Store, Image) {
+    let store = Store::open(&folder.join("store")).unwrap();
+    let file = folder.join("program");
+    fs::write(&file, program).unwrap();
+    let program = Program {
+        file: &file,
+        name: "program",
+        links: &[],
+    };
+    let image = store.link_program("localhost/program:v1", program).unwrap();
+    (store, image)
+}
+
+#[test]
+fn a_program_that_is_built_anew_leaves_no_layers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, first) = linked(folder.path(), "first");
+    let (store, second) = linked(folder.path(), "and second");
+    assert_ne!(first.id, second.id);
+    assert_eq!(store.list().unwrap(), [second]);
+    assert!(!store.layers(&first)[0].exists());
+}
+
+#[test]
+fn a_program_stays_while_a_container_runs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, first) = linked(folder.path(), "first");
+    store.hold(&first, "c1").unwrap();
+    linked(folder.path(), "and second");
+    assert!(store.layers(&first)[0].exists());
+    store.forget(&BTreeSet::from(["c1".to_owned()])).unwrap();
+    assert!(!store.layers(&first)[0].exists());
+}
+
+#[test]
+fn containers_of_other_nodes_are_not_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, image) = linked(folder.path(), "first");
+    for container in ["c1", "c1-0", "c2"] {
+        store.hold(&image, container).unwrap();
+    }
+    store.forget(&BTreeSet::from(["c1".to_owned()])).unwrap();
+    let left = fs::read_dir(store.root().join(IN_USE)).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["c2"]);
 }
