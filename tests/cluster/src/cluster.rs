@@ -204,11 +204,10 @@ impl Cluster {
     }
 
     /// All objects of a kind, as the server has them.
-    pub async fn list<K: Object>(&self) -> Vec<K> {
+    pub async fn list<K: Object>(&self) -> Vec<Arc<K>> {
         let cache = self.caches.cache::<K>(Scope::all());
         cache.synced().await;
-        let objects = cache.list().into_iter();
-        objects.map(|object| K::clone(&object)).collect()
+        cache.list()
     }
 
     /// Waits until something is true of all objects of a kind.

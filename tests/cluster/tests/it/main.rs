@@ -5,4 +5,9 @@
     reason = "all of this crate is tests"
 )]
 
+mod election;
+mod faults;
+mod namespaces;
+mod nodes;
+mod volumes;
 mod workloads;

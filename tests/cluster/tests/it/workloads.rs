@@ -1,5 +1,7 @@
 //! Workloads: Deployments, DaemonSets, StatefulSets and Jobs reach what they are asked for.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -75,7 +77,7 @@ fn a_deployment_rolls_out_and_back() {
                 })
                 .await;
         }
-        let sets: Vec<ReplicaSet> = cluster.list().await;
+        let sets = cluster.list::<ReplicaSet>().await;
         let mut replicas: Vec<_> = sets.iter().map(|set| set.spec.replicas).collect();
         replicas.sort_unstable();
         assert_eq!(replicas, [Some(0), Some(4)]);
@@ -130,7 +132,7 @@ fn a_stateful_set_goes_up_and_down_in_order() {
             }))
             .await;
         // No pod exists before the one below it is ready.
-        let in_order = |pods: &[std::sync::Arc<Pod>]| {
+        let in_order = |pods: &[Arc<Pod>]| {
             let last = pods.len().saturating_sub(1);
             pods.iter().take(last).all(|pod| is_ready(pod))
         };

@@ -1,0 +1,86 @@
+//! Claims and volumes.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
+use serde_json::json;
+use styr_cluster_tests::run;
+
+use crate::workloads::is_ready;
+
+const PATHS: &str = r#"{"nodePathMap": [
+    {"node": "DEFAULT_PATH_FOR_NON_LISTED_NODES", "paths": ["/var/volumes"]}
+]}"#;
+const HELPER: &str = "{apiVersion: v1, kind: Pod, metadata: {name: helper-pod}, \
+    spec: {containers: [{name: helper-pod, image: helper}]}}";
+
+fn phase(claim: &PersistentVolumeClaim) -> Option<&str> {
+    claim.status.as_ref()?.phase.as_deref()
+}
+
+#[test]
+fn a_claim_waits_for_its_first_consumer_and_goes_with_its_volume() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.json"), PATHS).unwrap();
+    std::fs::write(folder.path().join("helperPod.yaml"), HELPER).unwrap();
+    run(async |cluster| {
+        cluster.start();
+        cluster.start_local_path(folder.path());
+        cluster.node("one").await;
+        let _: StorageClass = cluster
+            .create(json!({
+                "metadata": { "name": "local" }, "provisioner": "rancher.io/local-path",
+                "volumeBindingMode": "WaitForFirstConsumer",
+            }))
+            .await;
+        let _: PersistentVolumeClaim = cluster
+            .create(json!({
+                "metadata": { "namespace": "default", "name": "data" },
+                "spec": { "storageClassName": "local", "accessModes": ["ReadWriteOnce"],
+                          "resources": { "requests": { "storage": "1Gi" } } },
+            }))
+            .await;
+        cluster.pass(Duration::from_secs(60)).await;
+        let claims = cluster.list::<PersistentVolumeClaim>().await;
+        assert_eq!(phase(&claims[0]), Some("Pending"));
+        let _: Pod = cluster
+            .create(json!({
+                "metadata": { "namespace": "default", "name": "first" },
+                "spec": {
+                    "containers": [{ "name": "main", "image": "db:1" }],
+                    "volumes": [{ "name": "data",
+                                  "persistentVolumeClaim": { "claimName": "data" } }],
+                },
+            }))
+            .await;
+        cluster
+            .until::<Pod>("the consumer runs", |pods| {
+                let first = pods
+                    .iter()
+                    .find(|pod| pod.metadata.name.as_deref() == Some("first"));
+                first.is_some_and(|pod| is_ready(pod))
+            })
+            .await;
+        let claims = cluster.list::<PersistentVolumeClaim>().await;
+        assert_eq!(phase(&claims[0]), Some("Bound"));
+        // The claim outlives its deletion for as long as the pod uses it; then all goes.
+        let client = cluster.client();
+        let options = DeleteOptions::default();
+        client
+            .delete::<PersistentVolumeClaim>("default", "data", &options)
+            .await
+            .unwrap();
+        cluster.pass(Duration::from_secs(60)).await;
+        assert_eq!(cluster.list::<PersistentVolumeClaim>().await.len(), 1);
+        client
+            .delete::<Pod>("default", "first", &options)
+            .await
+            .unwrap();
+        cluster
+            .until::<PersistentVolume>("no volume", |volumes| volumes.is_empty())
+            .await;
+        assert!(cluster.list::<PersistentVolumeClaim>().await.is_empty());
+    });
+}
