@@ -5,7 +5,7 @@ use crate::node::{Node, Source};
 use crate::{image, sandbox};
 
 /// Counts its starts, goes on writing, and says what came at its end.
-const SCRIPT: &str = "echo >>/out/starts; trap 'echo asked >>/out/end; exit 0' TERM; \
+const SCRIPT: &str = "trap 'echo asked >>/out/end; exit 0' TERM; echo >>/out/starts; \
      while :; do echo tick; echo >>/out/ticks; sleep 0.1; done";
 
 fn manifest(node: &Node) -> String {
@@ -88,6 +88,11 @@ fn survives(folder: &Path, kubelet: Source, runtime: Source) {
         lines(node, "starts") == 2
     });
     fs::remove_file(node.out().join("sick")).unwrap();
+    // A second of its life: the kubelet knows by then that it runs.
+    let ticks = lines(&node, "ticks");
+    node.until("the container runs again", |node| {
+        lines(node, "ticks") > ticks + 10
+    });
     let before = lines(&node, "end");
     fs::remove_file(node.manifest()).unwrap();
     node.until("the pod ends", |node| lines(node, "end") >= before + 2);
