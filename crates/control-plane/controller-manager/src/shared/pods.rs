@@ -116,39 +116,24 @@ pub(crate) fn deletion_order(
         .then_with(|| is_ready(a).cmp(&is_ready(b)))
         .then_with(|| deletion_cost(a).cmp(&deletion_cost(b)))
         .then_with(|| b_rank.cmp(&a_rank))
-        .then_with(|| younger_first(ready_since(a), ready_since(b), now, (a, b)))
+        .then_with(|| magnitude(ready_since(a), now).cmp(&magnitude(ready_since(b), now)))
         .then_with(|| restarts(b).cmp(&restarts(a)))
-        .then_with(|| younger_first(created(a), created(b), now, (a, b)))
+        .then_with(|| magnitude(created(a), now).cmp(&magnitude(created(b), now)))
+        .then_with(|| a.metadata.uid.cmp(&b.metadata.uid))
 }
 
 fn created(pod: &Pod) -> Option<Timestamp> {
     pod.metadata.creation_timestamp.as_ref().map(|time| time.0)
 }
 
-/// Ages count by their magnitude; among pods of a like age the choice is arbitrary but stable, so
-/// that not always the youngest goes.
-fn younger_first(
-    a_time: Option<Timestamp>,
-    b_time: Option<Timestamp>,
-    now: Timestamp,
-    (a, b): (&Pod, &Pod),
-) -> Ordering {
-    let (Some(a_time), Some(b_time)) = (a_time, b_time) else {
-        return a_time.is_some().cmp(&b_time.is_some());
-    };
-    if a_time == b_time {
-        return Ordering::Equal;
-    }
-    let magnitude = |since: Timestamp| {
-        let nanos = now.duration_since(since).as_nanos();
-        u128::try_from(nanos)
-            .ok()
-            .and_then(u128::checked_ilog2)
-            .map_or(-1, i64::from)
-    };
-    magnitude(a_time)
-        .cmp(&magnitude(b_time))
-        .then_with(|| a.metadata.uid.cmp(&b.metadata.uid))
+/// Ages count by their magnitude, the logarithm, so that not always the youngest goes; what never
+/// happened is younger than all. Among pods of a like age the choice is arbitrary but stable.
+///
+/// Upstream asks the uid as soon as two times of one magnitude differ, which is no order of three
+/// pods of which two have the same time; here the uid comes last.
+fn magnitude(since: Option<Timestamp>, now: Timestamp) -> Option<Option<u32>> {
+    let nanos = now.duration_since(since?).as_nanos();
+    Some(u128::try_from(nanos).ok().and_then(u128::checked_ilog2))
 }
 
 #[cfg(test)]

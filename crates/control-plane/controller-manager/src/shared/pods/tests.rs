@@ -56,3 +56,37 @@ fn much_younger_pods_go_before_older_ones() {
         json!({"metadata": {"uid": "a", "creationTimestamp": "2026-01-01T00:00:00Z"}}),
     );
 }
+
+#[test]
+fn the_order_holds_for_any_three_pods() {
+    let now: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
+    let mut pods = Vec::new();
+    // Within a magnitude: two times, each with and without a restart, and every order of uids.
+    for (number, (second, restarts)) in [(1, 0), (1, 1), (2, 0), (2, 1), (1, 0), (2, 0)]
+        .into_iter()
+        .enumerate()
+    {
+        let time = format!("2026-01-01T23:00:0{second}Z");
+        for uid in [format!("a{number}"), format!("b{}", 9 - number)] {
+            pods.push(pod(json!({
+                "metadata": {"uid": uid, "creationTimestamp": "2026-01-01T22:59:00Z"},
+                "status": {
+                    "phase": "Running",
+                    "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": time}],
+                    "containerStatuses": [{
+                        "name": "a", "image": "", "imageID": "",
+                        "ready": true, "restartCount": restarts,
+                    }],
+                },
+            })));
+        }
+    }
+    let less = |a: &Pod, b: &Pod| deletion_order((a, 0), (b, 0), now) == Ordering::Less;
+    for a in &pods {
+        for b in &pods {
+            for c in &pods {
+                assert!(!(less(a, b) && less(b, c)) || less(a, c));
+            }
+        }
+    }
+}
