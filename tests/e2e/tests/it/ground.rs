@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use tempfile::TempDir;
@@ -14,6 +15,10 @@ use crate::programs::programs;
 
 /// The magic number that `statfs` answers for overlayfs, which cannot hold a cluster's state.
 const OVERLAYFS: i64 = 0x794c_7630;
+
+/// What looks like a trace is looked at again.
+const LOOKS_MAX: usize = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Two tests at once would see each other's clusters.
 static TURN: Mutex<()> = Mutex::new(());
@@ -109,7 +114,14 @@ impl Ground {
 
     /// Fails, with every difference, if the machine is not as it was when the test began.
     pub(crate) fn assert_unchanged(&self) {
-        let changes = Snapshot::take(&self.ours()).changes_since(&self.before);
+        // Others make and remove things on this machine, too; what is ours stays.
+        for _ in 0..LOOKS_MAX {
+            if self.changes().is_empty() {
+                break;
+            }
+            std::thread::park_timeout(BETWEEN_LOOKS);
+        }
+        let changes = self.changes();
         assert!(changes.is_empty(), "left behind:\n{}", changes.join("\n"));
         assert!(
             !self.path("state/clusters").exists(),
@@ -125,6 +137,10 @@ impl Ground {
             !kubeconfig.contains("kind-e2e"),
             "left in the kubeconfig: {kubeconfig}"
         );
+    }
+
+    fn changes(&self) -> Vec<String> {
+        Snapshot::take(&self.ours()).changes_since(&self.before)
     }
 
     /// That a cluster is there, by the name of its bridge.

@@ -60,7 +60,7 @@ impl Snapshot {
             let kind = kind.split(' ').next().unwrap();
             lines.insert(format!("mount {kind} {point}"));
             if kind.starts_with("cgroup") {
-                control_groups(Path::new(point), &mut lines);
+                lines.extend(control_groups(Path::new(point)));
             }
         }
         for folder in FOLDERS {
@@ -94,14 +94,11 @@ fn names(folder: &Path) -> impl Iterator<Item = String> {
     entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
 }
 
-fn control_groups(folder: &Path, lines: &mut BTreeSet<String>) {
-    // Groups of others may go while they are looked at.
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            lines.insert(format!("control group {}", entry.path().display()));
-            control_groups(&entry.path(), lines);
-        }
-    }
+/// Those at the top of a hierarchy: no cluster's lie in those of others, which come and go.
+fn control_groups(folder: &Path) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    folders.map(|entry| format!("control group {}", entry.path().display()))
 }
 
 /// What a program of the machine says, should there be one.
