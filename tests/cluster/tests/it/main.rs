@@ -9,5 +9,6 @@ mod election;
 mod faults;
 mod namespaces;
 mod nodes;
+mod swap;
 mod volumes;
 mod workloads;
