@@ -38,8 +38,8 @@ pub(crate) async fn assumed(
         if groups.is_empty() && extra.is_empty() && uid.is_empty() {
             return Ok(None);
         }
-        return Err(Status::internal(
-            "requested impersonation without impersonating a user",
+        return Err(status::bad_request(
+            "requested impersonation without impersonating a user name",
         ));
     }
     let account = name

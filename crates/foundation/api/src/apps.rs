@@ -1,6 +1,7 @@
 //! Kinds of the group `apps`.
 
 mod controller_revision;
+pub(crate) mod counts;
 mod daemon_set;
 mod deployment;
 mod replica_set;

@@ -1,6 +1,7 @@
 //! Which address families a service has, filled in where its writer was silent.
 
 use serde_json::{Value, json};
+use styr_meta::FieldError;
 
 use super::network::Network;
 
@@ -50,16 +51,32 @@ pub(super) fn clear(spec: &mut Value, fields: &[&str]) {
     }
 }
 
+/// Refuses a service that must have two families where there is one.
+pub(super) fn can_have(service: &Value, networks: &[Network]) -> Result<(), FieldError> {
+    let policy = service["spec"]["ipFamilyPolicy"].as_str();
+    let needs_two = policy == Some("RequireDualStack") && needs_cluster_ip(service);
+    if needs_two && networks.len() == 1 && !is_headless_without_selector(service) {
+        return Err(FieldError::invalid(
+            "spec.ipFamilyPolicy",
+            "RequireDualStack",
+            "this cluster is not configured for dual-stack services",
+        ));
+    }
+    Ok(())
+}
+
+fn is_headless_without_selector(service: &Value) -> bool {
+    let selector = service["spec"]["selector"].as_object();
+    is_headless(service) && selector.is_none_or(|it| it.is_empty())
+}
+
 /// Fills in `ipFamilyPolicy` and `ipFamilies`.
 pub(super) fn fill(service: &mut Value, networks: &[Network]) {
     if !needs_cluster_ip(service) {
         clear(&mut service["spec"], &["ipFamilies", "ipFamilyPolicy"]);
         return;
     }
-    let has_selector = service["spec"]["selector"]
-        .as_object()
-        .is_some_and(|it| !it.is_empty());
-    let without_selector = is_headless(service) && !has_selector;
+    let without_selector = is_headless_without_selector(service);
     let spec = &mut service["spec"];
     if spec["ipFamilies"].as_array().is_none_or(Vec::is_empty) {
         let given: Vec<Value> = spec["clusterIPs"]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use styr_meta::{FieldError, Status};
 
 use super::cluster_ip::Addresses;
-use super::families::{clear, family, fill, is_headless, needs_cluster_ip, normalize};
+use super::families::{can_have, clear, family, fill, is_headless, needs_cluster_ip, normalize};
 use super::network::Network;
 use super::node_port::{self, NodePort};
 use super::port_set::Ports;
@@ -156,6 +156,7 @@ fn refused(service: &Value, problem: FieldError) -> Status {
 impl Hooks for Services {
     async fn before_create(&self, object: &mut Value, dry_run: bool) -> Result<Undo, Status> {
         normalize(object, None);
+        can_have(object, &self.networks()).map_err(|problem| refused(object, problem))?;
         fill(object, &self.networks());
         let taken = self.take(object, &[])?;
         if dry_run {

@@ -46,6 +46,8 @@ impl Registry {
         mut object: Value,
     ) -> Result<Arc<Entry>, Status> {
         let name = metadata::text(&object, "name").to_owned();
+        let revision = metadata::text(&object, "resourceVersion").parse::<u64>();
+        let is_old = revision.is_ok_and(|revision| revision > 0);
         let subject = Subject {
             operation: Operation::Create,
             kind: &self.kind,
@@ -60,6 +62,11 @@ impl Registry {
             ..subject
         };
         call.validate(&subject, Some(&mut object), None).await?;
+        if is_old {
+            // The store says so upstream, in an error that has no reason.
+            let text = "resourceVersion should not be set on objects to be created";
+            return Err(Status::failure(500, "", text));
+        }
         let entry = self.store_new(call, object).await?;
         if !call.dry_run {
             undo.commit();

@@ -17,6 +17,9 @@ use crate::status;
 
 /// The garbage collector's finalizers.
 const ORPHAN: &str = "orphan";
+const PODS_STAY: &str = "child pods are preserved by default when jobs are deleted; \
+    set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress \
+    this warning";
 const FOREGROUND: &str = "foregroundDeletion";
 /// Tries against concurrent writers.
 const TRIES_MAX: usize = 200;
@@ -47,6 +50,10 @@ impl Registry {
         name: &str,
         options: &DeleteOptions,
     ) -> Result<Deleted, Status> {
+        let is_unsaid = options.propagation_policy.is_none() && options.orphan_dependents.is_none();
+        if is_unsaid && self.kind.plural == "jobs" {
+            call.warnings.push(PODS_STAY.to_owned());
+        }
         // As with updates, the cache's word is good enough for a first try.
         let mut is_fresh = call.dry_run;
         let at = if is_fresh { At::Latest } else { At::Any };

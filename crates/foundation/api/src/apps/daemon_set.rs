@@ -4,12 +4,30 @@ use serde_json::{Value, json};
 use styr_meta::field::Path;
 use styr_meta::{FieldError, object};
 
+use super::counts::StatusCounts;
 use super::workload;
 use crate::core::pod_template;
 use crate::rules::{Context, Rules};
 use crate::{cells, numbers, tree};
 
 pub(crate) struct DaemonSet;
+
+/// The numbers of its status.
+const STATUS: StatusCounts = StatusCounts {
+    counts: &[
+        "currentNumberScheduled",
+        "numberMisscheduled",
+        "desiredNumberScheduled",
+        "numberReady",
+        "observedGeneration",
+        "updatedNumberScheduled",
+        "numberAvailable",
+        "numberUnavailable",
+        "collisionCount",
+    ],
+    parts: &[],
+    ready: "",
+};
 
 /// Counts the changes of the template, for those who still read it.
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
@@ -64,6 +82,15 @@ impl Rules for DaemonSet {
         let mut errors = self.validate(object, cx);
         workload::immutable(object, old, "selector", &mut errors);
         errors
+    }
+
+    fn validate_status_update(
+        &self,
+        object: &Value,
+        old: &Value,
+        _cx: &Context,
+    ) -> Vec<FieldError> {
+        STATUS.check(object, old)
     }
 
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {

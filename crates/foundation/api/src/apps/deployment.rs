@@ -4,12 +4,29 @@ use serde_json::{Value, json};
 use styr_meta::field::Path;
 use styr_meta::{FieldError, object};
 
+use super::counts::StatusCounts;
 use super::workload;
 use crate::core::pod_template;
 use crate::rules::{Context, Rules};
 use crate::{cells, numbers, tree};
 
 pub(crate) struct Deployment;
+
+/// The numbers of its status.
+const STATUS: StatusCounts = StatusCounts {
+    counts: &[
+        "observedGeneration",
+        "replicas",
+        "updatedReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "unavailableReplicas",
+        "terminatingReplicas",
+        "collisionCount",
+    ],
+    parts: &["updatedReplicas", "readyReplicas", "availableReplicas"],
+    ready: "readyReplicas",
+};
 
 impl Rules for Deployment {
     fn default(&self, object: &mut Value) {
@@ -65,6 +82,15 @@ impl Rules for Deployment {
 
     fn prepare_status_update(&self, object: &mut Value, old: &Value, _cx: &Context) {
         keep_labels(object, old);
+    }
+
+    fn validate_status_update(
+        &self,
+        object: &Value,
+        old: &Value,
+        _cx: &Context,
+    ) -> Vec<FieldError> {
+        STATUS.check(object, old)
     }
 
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {

@@ -4,12 +4,27 @@ use serde_json::{Value, json};
 use styr_meta::FieldError;
 use styr_meta::field::Path;
 
+use super::counts::StatusCounts;
 use super::workload;
 use crate::core::pod_template;
 use crate::rules::{Context, Rules};
 use crate::{cells, numbers, tree};
 
 pub(crate) struct ReplicaSet;
+
+/// The numbers of its status.
+const STATUS: StatusCounts = StatusCounts {
+    counts: &[
+        "replicas",
+        "fullyLabeledReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "observedGeneration",
+        "terminatingReplicas",
+    ],
+    parts: &["fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
+    ready: "readyReplicas",
+};
 
 impl Rules for ReplicaSet {
     fn default(&self, object: &mut Value) {
@@ -36,26 +51,10 @@ impl Rules for ReplicaSet {
     fn validate_status_update(
         &self,
         object: &Value,
-        _old: &Value,
+        old: &Value,
         _cx: &Context,
     ) -> Vec<FieldError> {
-        let (status, path) = (tree::at(object, "status"), Path::root("status"));
-        let mut errors = Vec::new();
-        let total = tree::number(status, "replicas");
-        for field in [
-            "replicas",
-            "fullyLabeledReplicas",
-            "readyReplicas",
-            "availableReplicas",
-        ] {
-            numbers::count(status, &path, field, &mut errors);
-            let number = tree::number(status, field);
-            if number > total {
-                let text = "cannot be greater than status.replicas";
-                errors.push(FieldError::invalid(path.child(field), number, text));
-            }
-        }
-        errors
+        STATUS.check(object, old)
     }
 
     fn selectable(&self, object: &Value, field: &str) -> Option<String> {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use styr_meta::field::Path;
 use styr_meta::{FieldError, names};
 
+use super::counts::StatusCounts;
 use super::deployment::ready;
 use super::workload;
 use crate::core::{persistent_volume_claim, pod_template};
@@ -11,6 +12,26 @@ use crate::rules::{Context, Rules};
 use crate::{cells, numbers, tree};
 
 pub(crate) struct StatefulSet;
+
+/// The numbers of its status.
+const STATUS: StatusCounts = StatusCounts {
+    counts: &[
+        "replicas",
+        "readyReplicas",
+        "currentReplicas",
+        "updatedReplicas",
+        "availableReplicas",
+        "observedGeneration",
+        "collisionCount",
+    ],
+    parts: &[
+        "readyReplicas",
+        "currentReplicas",
+        "updatedReplicas",
+        "availableReplicas",
+    ],
+    ready: "status.readyReplicas",
+};
 
 impl Rules for StatefulSet {
     fn default(&self, object: &mut Value) {
@@ -70,6 +91,15 @@ impl Rules for StatefulSet {
             workload::immutable(object, old, field, &mut errors);
         }
         errors
+    }
+
+    fn validate_status_update(
+        &self,
+        object: &Value,
+        old: &Value,
+        _cx: &Context,
+    ) -> Vec<FieldError> {
+        STATUS.check(object, old)
     }
 
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {

@@ -80,7 +80,13 @@ impl Rules for NewEvent {
     }
 
     fn validate(&self, object: &Value, cx: &Context) -> Vec<FieldError> {
-        Event.validate(object, cx)
+        let mut errors = Event.validate(object, cx);
+        let kind = tree::text(object, "type");
+        if !matches!(kind, "Normal" | "Warning") {
+            let text = format!("has invalid value: {kind}");
+            errors.push(FieldError::invalid("type", "", text));
+        }
+        errors
     }
 
     fn selectable(&self, object: &Value, field: &str) -> Option<String> {
@@ -114,10 +120,10 @@ fn validate_new(object: &Value) -> Vec<FieldError> {
     }
     let controller = tree::text(object, "reportingComponent");
     if controller.is_empty() {
-        errors.push(FieldError::required("reportingComponent", ""));
+        errors.push(FieldError::required("reportingController", ""));
     }
     for text in names::qualified_name(controller) {
-        errors.push(FieldError::invalid("reportingComponent", controller, text));
+        errors.push(FieldError::invalid("reportingController", controller, text));
     }
     for (field, max) in [("reportingInstance", 128), ("action", 128), ("reason", 128)] {
         let length = tree::text(object, field).len();

@@ -52,6 +52,15 @@ impl Rules for Pod {
         validate::update(object, old)
     }
 
+    fn validate_status_update(
+        &self,
+        object: &Value,
+        old: &Value,
+        _cx: &Context,
+    ) -> Vec<FieldError> {
+        validate::status(object, old)
+    }
+
     fn warnings(&self, object: &Value, old: Option<&Value>, _cx: &Context) -> Vec<String> {
         let texts = names::dns1123_label(object::name(object));
         if old.is_some() || texts.is_empty() {

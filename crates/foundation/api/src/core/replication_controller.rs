@@ -5,10 +5,24 @@ use styr_meta::field::Path;
 use styr_meta::{FieldError, labels};
 
 use super::pod_template::{self, validate};
+use crate::apps::counts::StatusCounts;
 use crate::rules::{Context, Rules};
 use crate::{cells, tree};
 
 pub(crate) struct ReplicationController;
+
+/// The numbers of its status.
+const STATUS: StatusCounts = StatusCounts {
+    counts: &[
+        "replicas",
+        "fullyLabeledReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "observedGeneration",
+    ],
+    parts: &["fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
+    ready: "readyReplicas",
+};
 
 impl Rules for ReplicationController {
     fn default(&self, object: &mut Value) {
@@ -74,6 +88,15 @@ impl Rules for ReplicationController {
 
     fn selectable(&self, object: &Value, field: &str) -> Option<String> {
         (field == "status.replicas").then(|| tree::number(object, field).to_string())
+    }
+
+    fn validate_status_update(
+        &self,
+        object: &Value,
+        old: &Value,
+        _cx: &Context,
+    ) -> Vec<FieldError> {
+        STATUS.check(object, old)
     }
 
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {

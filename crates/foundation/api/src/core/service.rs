@@ -61,6 +61,15 @@ impl Rules for Service {
         validate::update(object, old)
     }
 
+    fn validate_status_update(
+        &self,
+        object: &Value,
+        _old: &Value,
+        _cx: &Context,
+    ) -> Vec<FieldError> {
+        validate::status(object)
+    }
+
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {
         match column {
             "Cluster-IP" => {

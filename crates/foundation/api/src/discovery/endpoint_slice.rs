@@ -54,13 +54,9 @@ impl Rules for EndpointSlice {
 
     fn validate_update(&self, object: &Value, old: &Value, cx: &Context) -> Vec<FieldError> {
         let mut errors = self.validate(object, cx);
-        let kind = tree::text(object, "addressType");
-        if kind != tree::text(old, "addressType") {
-            errors.push(FieldError::invalid(
-                "addressType",
-                kind,
-                "field is immutable",
-            ));
+        if tree::text(object, "addressType") != tree::text(old, "addressType") {
+            let text = "field is immutable";
+            errors.push(FieldError::invalid("addressType", Value::Null, text));
         }
         errors
     }

@@ -22,6 +22,11 @@ impl Rules for StorageClass {
                 }
             }
         }
+        let parameters = tree::at(object, "parameters").as_object();
+        if parameters.is_some_and(|them| them.contains_key("")) {
+            let text = "field can not be empty.";
+            errors.push(FieldError::invalid("parameters", "", text));
+        }
         for (field, values) in [
             ("reclaimPolicy", ["Delete", "Retain"]),
             ("volumeBindingMode", ["Immediate", "WaitForFirstConsumer"]),

@@ -1,11 +1,13 @@
 //! Rules for pods, and for what may change while they live.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 use styr_meta::FieldError;
 use styr_meta::field::Path;
 
 use crate::core::pod_template::validate::{self, Owner};
-use crate::{metadata, tree};
+use crate::{metadata, numbers, tree};
 
 const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
@@ -77,7 +79,7 @@ pub(super) fn update(pod: &Value, old: &Value) -> Vec<FieldError> {
                 tree::text(gate, "name")
             );
             errors.push(FieldError::forbidden(
-                path.child("schedulingGates").index(index),
+                path.child("schedulingGates").index(index).child("name"),
                 text,
             ));
         }
@@ -86,6 +88,39 @@ pub(super) fn update(pod: &Value, old: &Value) -> Vec<FieldError> {
     if !tree::same(&new_spec, tree::at(old, "spec")) {
         let text = format!("pod updates may not change fields other than {UPDATABLE}");
         errors.push(FieldError::forbidden(&path, text));
+    }
+    errors
+}
+
+/// What a kubelet says of its pod.
+pub(super) fn status(pod: &Value, old: &Value) -> Vec<FieldError> {
+    let path = Path::root("status");
+    let mut errors = Vec::new();
+    numbers::count(
+        tree::at(pod, "status"),
+        &path,
+        "observedGeneration",
+        &mut errors,
+    );
+    if tree::text(pod, "status.qosClass") != tree::text(old, "status.qosClass") {
+        let class = tree::at(pod, "status.qosClass").clone();
+        errors.push(FieldError::invalid(
+            path.child("qosClass"),
+            class,
+            "field is immutable",
+        ));
+    }
+    for list in ["podIPs", "hostIPs"] {
+        for (index, entry) in tree::items(tree::at(pod, "status"), list)
+            .iter()
+            .enumerate()
+        {
+            let ip = tree::text(entry, "ip");
+            if ip.parse::<IpAddr>().is_err() {
+                let text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+                errors.push(FieldError::invalid(path.child(list).index(index), ip, text));
+            }
+        }
     }
     errors
 }

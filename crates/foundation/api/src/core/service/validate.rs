@@ -15,6 +15,7 @@ const TYPES: [&str; 4] = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 const HEADLESS: &str = "None";
 const AFFINITY_MAX: i64 = 86400;
+const NO_ADDRESS: &str = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 
 pub(super) fn check(service: &Value) -> Vec<FieldError> {
     let path = Path::root("spec");
@@ -217,7 +218,7 @@ fn affinity(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
 }
 
 fn addresses(spec: &Value, path: &Path, errors: &mut Vec<FieldError>) {
-    let text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+    let text = NO_ADDRESS;
     let first = tree::text(spec, "clusterIP");
     let all = tree::items(spec, "clusterIPs");
     for (index, ip) in all.iter().filter_map(Value::as_str).enumerate() {
@@ -312,6 +313,52 @@ pub(super) fn update(service: &Value, old: &Value) -> Vec<FieldError> {
             let at = path.child("clusterIPs").index(0);
             let value = Value::from(vec![first]);
             errors.push(FieldError::invalid(at, value, "may not change once set"));
+        }
+    }
+    errors
+}
+
+/// What a cloud says of its load balancer.
+pub(super) fn status(service: &Value) -> Vec<FieldError> {
+    let path = Path::root("status").child("loadBalancer").child("ingress");
+    let ingress = tree::items(service, "status.loadBalancer.ingress");
+    let mut errors = Vec::new();
+    if tree::text(service, "spec.type") != "LoadBalancer" && !ingress.is_empty() {
+        let text = "may only be used when `spec.type` is 'LoadBalancer'";
+        errors.push(FieldError::forbidden(&path, text));
+        return errors;
+    }
+    for (index, entry) in ingress.iter().enumerate() {
+        let at = path.index(index);
+        let (ip, mode) = (tree::text(entry, "ip"), tree::text(entry, "ipMode"));
+        if !ip.is_empty() && ip.parse::<IpAddr>().is_err() {
+            errors.push(FieldError::invalid(at.child("ip"), ip, NO_ADDRESS));
+        }
+        match (ip, mode) {
+            ("", "") => {}
+            ("", _) => {
+                let text = "may not be specified when `ip` is not set";
+                errors.push(FieldError::forbidden(at.child("ipMode"), text));
+            }
+            (_, "") => {
+                let text = "must be specified when `ip` is set";
+                errors.push(FieldError::required(at.child("ipMode"), text));
+            }
+            (_, "Proxy" | "VIP") => {}
+            (_, mode) => {
+                let known = ["Proxy", "VIP"];
+                errors.push(FieldError::not_supported(at.child("ipMode"), mode, &known));
+            }
+        }
+        let host = tree::text(entry, "hostname");
+        if !host.is_empty() {
+            for text in names::dns1123_subdomain(host) {
+                errors.push(FieldError::invalid(at.child("hostname"), host, text));
+            }
+            if host.parse::<IpAddr>().is_ok() {
+                let text = "must be a DNS name, not an IP address";
+                errors.push(FieldError::invalid(at.child("hostname"), host, text));
+            }
         }
     }
     errors

@@ -1,0 +1,14 @@
+//! Asks the real kube-apiserver and ours the same questions, and compares what they answer.
+//!
+//! A case (`cases/*.yaml`) is a list of requests and says nothing about answers: the real server
+//! is the expectation. Compared are status code, content type, warnings and body, watch events
+//! too; what two servers cannot have in common (uids, revisions, times) is named in [`volatile`],
+//! and what is known to differ, with its reason, in `known.yaml`.
+
+pub mod case;
+pub mod compare;
+pub mod known;
+pub mod ours;
+pub mod real;
+pub mod side;
+pub mod volatile;
