@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::{
+    ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet,
+};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use serde_json::{Value, json};
 use styr_base::{SharedClock, Shutdown, SystemClock, Tasks};
@@ -180,8 +182,18 @@ async fn ours_bind_pods_on_the_real_api_server_and_the_real_ones_take_over() {
         "spec": { "selector": { "matchLabels": labels }, "template": template(&labels, "a:1") },
     }))
     .await;
+    let labels = json!({ "app": "db" });
+    view.create::<StatefulSet>(json!({
+        "metadata": { "namespace": "default", "name": "db" },
+        "spec": {
+            "replicas": 1, "serviceName": "db", "podManagementPolicy": "Parallel",
+            "selector": { "matchLabels": labels }, "template": template(&labels, "db:1"),
+        },
+    }))
+    .await;
     view.until_bound("web-", 4).await;
     view.until_bound("agent-", 2).await;
+    view.until_bound("db-", 1).await;
     // Templates are told apart by what is in them, not by the hash in a name: nothing rolls when
     // the other controller manager takes over, though it would hash them differently.
     controlling.request();
@@ -189,17 +201,22 @@ async fn ours_bind_pods_on_the_real_api_server_and_the_real_ones_take_over() {
     view.create::<Deployment>(named("later", deployment(1)))
         .await;
     view.until_bound("later-", 1).await;
-    let more = json!({ "spec": { "replicas": 5 } });
-    let scaled = view
-        .client
-        .merge_patch::<Deployment>("default", "web", &more);
+    let (five, two) = (
+        json!({ "spec": { "replicas": 5 } }),
+        json!({ "spec": { "replicas": 2 } }),
+    );
+    let client = &view.client;
+    let scaled = client.merge_patch::<Deployment>("default", "web", &five);
+    scaled.await.unwrap();
+    let scaled = client.merge_patch::<StatefulSet>("default", "db", &two);
     scaled.await.unwrap();
     view.nodes(&["three"]).await;
     view.until_bound("web-", 5).await;
     view.until_bound("agent-", 3).await;
+    view.until_bound("db-", 2).await;
     assert_eq!(view.list::<ReplicaSet>().await.len(), 2);
-    assert_eq!(view.list::<ControllerRevision>().await.len(), 1);
-    assert_eq!(view.list::<Pod>().await.len(), 5 + 3 + 1);
+    assert_eq!(view.list::<ControllerRevision>().await.len(), 2);
+    assert_eq!(view.list::<Pod>().await.len(), 5 + 3 + 2 + 1);
     shutdown.request();
 }
 
