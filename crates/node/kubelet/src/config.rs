@@ -83,6 +83,7 @@ pub struct Config {
     pub webhook_authorization: bool,
     pub client_ca_file: Option<PathBuf>,
     pub tls_files: Option<(PathBuf, PathBuf)>,
+    pub rotate_certificates: bool,
     pub server_tls_bootstrap: bool,
     pub log_size_max: i64,
     pub log_files_max: usize,
@@ -171,6 +172,7 @@ impl Config {
                 .filter(|path| !path.is_empty())
                 .map(Into::into),
             tls_files,
+            rotate_certificates: file.rotate_certificates,
             server_tls_bootstrap: file.server_tls_bootstrap,
             log_size_max: file::quantity(&file.container_log_max_size, "containerLogMaxSize")?,
             log_files_max: file.container_log_max_files,

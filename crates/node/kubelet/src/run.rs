@@ -38,10 +38,15 @@ pub async fn command(args: Vec<String>, shutdown: Shutdown) -> anyhow::Result<()
     styr_component::logs::init(verbosity);
     let clock = SystemClock::shared();
     let connect = server::bootstrap::connect(&config, &clock);
-    let client = tokio::select! {
-        client = connect => client?,
+    let connected = tokio::select! {
+        connected = connect => connected?,
         () = shutdown.requested() => return Ok(()),
     };
+    let (client, rotation) = connected.unzip();
+    let tasks = Tasks::new();
+    if let Some(rotation) = rotation.flatten() {
+        tasks.spawn_infallible(rotation.run(clock.clone()));
+    }
     run(
         config,
         Deps {

@@ -19,6 +19,7 @@ mod certificate;
 pub(crate) mod log_rotation;
 mod logs;
 mod metrics;
+mod rotation;
 mod routes;
 mod stats;
 mod streams;

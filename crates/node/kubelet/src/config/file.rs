@@ -36,6 +36,7 @@ pub(super) struct File {
     pub(super) register_node: bool,
     pub(super) register_with_taints: Vec<Taint>,
     pub(super) resolv_conf: Option<String>,
+    pub(super) rotate_certificates: bool,
     #[serde(rename = "serverTLSBootstrap")]
     pub(super) server_tls_bootstrap: bool,
     pub(super) static_pod_path: String,
@@ -75,6 +76,7 @@ impl Default for File {
             register_node: true,
             register_with_taints: Vec::new(),
             resolv_conf: None,
+            rotate_certificates: false,
             server_tls_bootstrap: false,
             static_pod_path: String::new(),
             system_reserved: BTreeMap::new(),

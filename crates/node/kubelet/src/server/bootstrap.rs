@@ -2,10 +2,11 @@
 //!
 //! See <https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/>.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::certificates::v1::{
     CertificateSigningRequest, CertificateSigningRequestSpec,
@@ -17,24 +18,28 @@ use styr_pki::kubeconfig::Credentials;
 use styr_pki::{KeyPair, Kubeconfig, Profile, csr};
 
 use super::certificate::write_private;
+use super::rotation::{self, Rotation};
 use crate::config::Config;
 
 /// Who signs the certificates of kubelets as clients.
 const SIGNER: &str = "kubernetes.io/kube-apiserver-client-kubelet";
 const RETRY: Duration = Duration::from_millis(25);
 const RETRY_MAX: Duration = Duration::from_secs(5);
-const CURRENT: &str = "kubelet-client-current.pem";
+/// Leads to the newest certificate, with its key.
+pub(super) const CURRENT: &str = "kubelet-client-current.pem";
 
-/// The client as configured; `None` without an API server.
+/// The client as configured, and what keeps its certificate current; `None` without an API server.
 pub(crate) async fn connect(
     config: &Config,
     clock: &SharedClock,
-) -> anyhow::Result<Option<Client>> {
+) -> anyhow::Result<Option<(Client, Option<Rotation>)>> {
     let Some(path) = &config.kubeconfig else {
         return Ok(None);
     };
-    if !path.exists() {
-        let with = config.bootstrap_kubeconfig.as_deref().with_context(|| {
+    let with = config.bootstrap_kubeconfig.as_deref();
+    let is_over = with.is_some() && rotation::has_ended(config, clock.now());
+    if !path.exists() || is_over {
+        let with = with.with_context(|| {
             format!(
                 "kubeconfig {} does not exist, and there is no --bootstrap-kubeconfig",
                 path.display()
@@ -50,7 +55,7 @@ pub(crate) async fn connect(
             clock.sleep(backoff.next_wait()).await;
         }
     }
-    Client::from_kubeconfig(path).await.map(Some)
+    rotation::connect(config, path).await.map(Some)
 }
 
 async fn bootstrap(
@@ -59,22 +64,8 @@ async fn bootstrap(
     (with, path): (&Path, &Path),
 ) -> anyhow::Result<()> {
     let client = Client::from_kubeconfig(with).await?;
-    let profile = Profile {
-        organizations: vec!["system:nodes".into()],
-        ..Profile::client(&format!("system:node:{}", config.node_name), None)
-    };
-    let usages = ["digital signature", "client auth"];
-    let pair = request(&client, clock, &profile, (SIGNER, &usages)).await?;
-    std::fs::create_dir_all(&config.cert_dir)
-        .with_context(|| format!("could not create {}", config.cert_dir.display()))?;
-    let stamp = clock.now().strftime("%Y-%m-%d-%H-%M-%S").to_string();
-    let file = config.cert_dir.join(format!("kubelet-client-{stamp}.pem"));
-    write_private(&file, &format!("{}{}", pair.certificate_pem, pair.key_pem))?;
-    let current = config.cert_dir.join(CURRENT);
-    // Only a leftover of an earlier try can be there.
-    let _ = std::fs::remove_file(&current);
-    std::os::unix::fs::symlink(&file, &current)
-        .with_context(|| format!("could not link {}", current.display()))?;
+    let pair = request_own(&client, clock, &config.node_name).await?;
+    let current = store(&config.cert_dir, clock.now(), &pair)?;
     let base = Kubeconfig::read(with)
         .with_context(|| format!("could not read kubeconfig {}", with.display()))?;
     let own = Kubeconfig {
@@ -87,6 +78,36 @@ async fn bootstrap(
         ..base
     };
     write_private(path, &own.to_text())
+}
+
+/// Keeps a certificate with its key, and makes it the current one.
+pub(super) fn store(directory: &Path, now: Timestamp, pair: &KeyPair) -> anyhow::Result<PathBuf> {
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("could not create {}", directory.display()))?;
+    let stamp = now.strftime("%Y-%m-%d-%H-%M-%S").to_string();
+    let file = directory.join(format!("kubelet-client-{stamp}.pem"));
+    write_private(&file, &format!("{}{}", pair.certificate_pem, pair.key_pem))?;
+    let (current, new) = (directory.join(CURRENT), directory.join(".current.pem"));
+    // Only a leftover of an earlier try can be there.
+    let _ = std::fs::remove_file(&new);
+    std::os::unix::fs::symlink(&file, &new)
+        .and_then(|()| std::fs::rename(&new, &current))
+        .with_context(|| format!("could not link {}", current.display()))?;
+    Ok(current)
+}
+
+/// Asks for the certificate with which the kubelet is a client.
+pub(super) async fn request_own(
+    client: &Client,
+    clock: &SharedClock,
+    node_name: &str,
+) -> anyhow::Result<KeyPair> {
+    let profile = Profile {
+        organizations: vec!["system:nodes".into()],
+        ..Profile::client(&format!("system:node:{node_name}"), None)
+    };
+    let usages = ["digital signature", "client auth"];
+    request(client, clock, &profile, (SIGNER, &usages)).await
 }
 
 /// Asks for a certificate and waits until somebody has approved and signed it.
