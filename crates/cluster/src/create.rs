@@ -16,9 +16,10 @@ use styr_client::Client;
 use styr_container_runtime::images::{Program, Store};
 use styr_pki::Kubeconfig;
 
-use crate::config::{Cidr, Config};
+use crate::config::{Cidr, Config, Node, Protocol};
 use crate::journal::{Entry, Journal};
 use crate::keys::{self, Keys};
+use crate::node::Sandbox;
 use crate::progress::Progress;
 use crate::state::{Locked, NodeRecord, Record, State, write_whole};
 use crate::{addons, delete, host, join, kubeconfig, manifests, preflight};
@@ -210,7 +211,7 @@ impl Making<'_> {
     fn start_nodes(&mut self, subnet: Cidr, keys: &Keys, token: &join::Token) -> Result<u16> {
         let server = format!("https://{}:6443", node_address(subnet, 0));
         let port = match self.config.api_server_port {
-            0 => sandbox::free_port(self.config.api_server_address)?,
+            0 => sandbox::free_port(self.config.api_server_address, Protocol::TCP)?,
             port => port,
         };
         let all = host::control_group(&self.config.name, &self.locked.folder);
@@ -232,8 +233,8 @@ impl Making<'_> {
                 (node, address),
                 (&folder, cgroup, images),
                 port,
-            );
-            let pid_file = crate::node::Sandbox::pid_file(&folder);
+            )?;
+            let pid_file = Sandbox::pid_file(&folder);
             self.journal.write(&Entry::Node {
                 name: node.name.clone(),
                 pid_file,
@@ -243,8 +244,21 @@ impl Making<'_> {
                 host::attach(&cluster, (number + 1, pid), subnet, address)
             })
             .with_context(|| format!("could not start node {}", node.name))?;
+            self.tell_ports(node, &described);
         }
         Ok(port)
+    }
+
+    /// Ports that the user left open have to be told.
+    fn tell_ports(&mut self, node: &Node, described: &Sandbox) {
+        for (asked, mapping) in node.ports.iter().zip(&described.ports) {
+            if asked.host_port == 0 {
+                self.progress.line(&format!(
+                    "   {} leads to port {} of {}",
+                    mapping.host, mapping.node_port, node.name
+                ));
+            }
+        }
     }
 
     async fn connect(&self, keys: &Keys, address: Ipv4Addr) -> Result<Client> {

@@ -1,5 +1,8 @@
 //! What this machine must be able to do, asked before anything is made.
 
+mod elf;
+
+use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -20,7 +23,11 @@ struct Check {
     mend: &'static str,
 }
 
-const CHECKS: [Check; 5] = [
+const CHECKS: [Check; 6] = [
+    Check {
+        probe: is_static,
+        mend: "build it with `cargo xtask build`",
+    },
     Check {
         probe: root,
         mend: "run this as root, for example with sudo",
@@ -55,6 +62,17 @@ pub(crate) fn check(config: &Config) -> Result<()> {
             let path = mount.host_path.display();
             bail!("extraMounts[].hostPath {path} does not exist on this machine; make it first");
         }
+    }
+    Ok(())
+}
+
+/// The image of the control plane holds this program and nothing else: no loader, no libraries.
+fn is_static() -> Result<()> {
+    let path = std::env::current_exe().context("could not find this program")?;
+    let unreadable = || format!("could not read {}", path.display());
+    let file = File::open(&path).with_context(unreadable)?;
+    if elf::asks_for_a_loader(&file).with_context(unreadable)? {
+        bail!("this program is linked dynamically, and would not start in its own image");
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -146,6 +147,9 @@ impl State {
             }
             return Err(error).with_context(|| format!("could not make {}", folder.display()));
         }
+        // Keys lie in it, and files of pods with whatever modes they have there.
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("could not close {} for others", folder.display()))?;
         lock(folder)
     }
 

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::config::{Config, Node, Propagation, Protocol, Role};
+use crate::config::{Config, Node, PortMapping, Propagation, Protocol, Role};
 use crate::manifests;
 use crate::node::{self, HostMount, Mapping, Sandbox};
 
@@ -29,13 +29,14 @@ pub(super) fn files(
 }
 
 /// A port that nobody listens on.
-pub(super) fn free_port(address: IpAddr) -> Result<u16> {
-    let listener = TcpListener::bind(SocketAddr::new(address, 0))
-        .with_context(|| format!("could not listen on {address}"))?;
-    Ok(listener
-        .local_addr()
-        .context("could not read the port")?
-        .port())
+pub(super) fn free_port(address: IpAddr, protocol: Protocol) -> Result<u16> {
+    let any = SocketAddr::new(address, 0);
+    let bound = match protocol {
+        Protocol::TCP => TcpListener::bind(any).and_then(|socket| socket.local_addr()),
+        Protocol::UDP => UdpSocket::bind(any).and_then(|socket| socket.local_addr()),
+    };
+    let bound = bound.with_context(|| format!("could not listen on {address}"))?;
+    Ok(bound.port())
 }
 
 /// What a node's first process is told.
@@ -44,13 +45,8 @@ pub(super) fn describe(
     (node, address): (&Node, Ipv4Addr),
     (folder, cgroup, images): (&Path, String, PathBuf),
     api_port: u16,
-) -> Sandbox {
-    let extra = node.ports.iter().map(|port| Mapping {
-        host: SocketAddr::new(port.listen_address, port.host_port),
-        node_port: port.container_port,
-        protocol: port.protocol,
-    });
-    let mut ports: Vec<Mapping> = extra.collect();
+) -> Result<Sandbox> {
+    let mut ports = node.ports.iter().map(mapping).collect::<Result<Vec<_>>>()?;
     if node.role == Role::ControlPlane {
         let host = SocketAddr::new(config.api_server_address, api_port);
         ports.push(Mapping {
@@ -65,7 +61,7 @@ pub(super) fn describe(
         read_only: mount.read_only,
         follows_host: mount.propagation == Propagation::HostToContainer,
     });
-    Sandbox {
+    Ok(Sandbox {
         name: node.name.clone(),
         address,
         folder: folder.to_owned(),
@@ -74,7 +70,19 @@ pub(super) fn describe(
         ports,
         mounts: mounts.collect(),
         kubelet: kubelet_args(config, node, address),
-    }
+    })
+}
+
+fn mapping(port: &PortMapping) -> Result<Mapping> {
+    let host_port = match port.host_port {
+        0 => free_port(port.listen_address, port.protocol)?,
+        given => given,
+    };
+    Ok(Mapping {
+        host: SocketAddr::new(port.listen_address, host_port),
+        node_port: port.container_port,
+        protocol: port.protocol,
+    })
 }
 
 fn kubelet_args(config: &Config, node: &Node, address: Ipv4Addr) -> Vec<String> {

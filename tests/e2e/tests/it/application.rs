@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::Method;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::api::{Api, DeleteParams, LogParams};
+use kube::api::{Api, DeleteParams, ListParams, LogParams};
 use serde_json::{Value, json};
 use styr_base::{Shutdown, SystemClock};
 use styr_client::{Caches, Client, Object, Patch, Scope};
@@ -71,11 +71,29 @@ impl Application {
         let client = Client::from_kubeconfig(kubeconfig).await.unwrap();
         let node = worker_address(&client).await;
         let application = Self { client, node };
+        application.has_labels().await;
         for object in objects() {
             application.create(&object).await;
         }
         application.available("v1").await;
         application
+    }
+
+    /// The worker carries the label of its configuration, the control plane that of its role.
+    async fn has_labels(&self) {
+        let nodes: Api<Node> = Api::all(self.client.kube().clone());
+        for (label, expected) in [
+            ("tier=web", "e2e-worker"),
+            ("node-role.kubernetes.io/control-plane", "e2e-control-plane"),
+        ] {
+            let of_label = ListParams::default().labels(label);
+            let found = nodes.list(&of_label).await.unwrap().items;
+            let names: Vec<_> = found
+                .iter()
+                .filter_map(|it| it.metadata.name.as_deref())
+                .collect();
+            assert_eq!(names, [expected], "{label}");
+        }
     }
 
     async fn create(&self, object: &Value) {
@@ -162,7 +180,7 @@ impl Application {
     /// Deletes the API's pod, and waits for the one that takes its place.
     pub(crate) async fn replace_api_pod(&self) {
         let pods: Api<Pod> = Api::namespaced(self.client.kube().clone(), NAMESPACE);
-        let of_api = kube::api::ListParams::default().labels("app=notes-api");
+        let of_api = ListParams::default().labels("app=notes-api");
         let before = pods.list(&of_api).await.unwrap().items.remove(0).metadata;
         pods.delete(before.name.as_deref().unwrap(), &DeleteParams::default())
             .await
@@ -245,7 +263,7 @@ pub(crate) async fn eventually<T>(what: &str, ask: impl Fn() -> Option<T>) -> T 
 
 async fn worker_address(client: &Client) -> Ipv4Addr {
     let nodes: Api<Node> = Api::all(client.kube().clone());
-    let nodes = nodes.list(&kube::api::ListParams::default()).await.unwrap();
+    let nodes = nodes.list(&ListParams::default()).await.unwrap();
     let is_worker = |node: &&Node| {
         node.metadata
             .name

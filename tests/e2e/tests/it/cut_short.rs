@@ -42,12 +42,6 @@ fn signal(pid: u32, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
-/// The id of a node's first process.
-fn first_process(ground: &Ground, node: &str) -> u32 {
-    let path = ground.cluster("e2e").join("nodes").join(node).join("pid");
-    std::fs::read_to_string(path).unwrap().parse().unwrap()
-}
-
 #[test]
 fn an_interrupted_creation_undoes_what_it_made() {
     let Some(ground) = Ground::take(&["e2e"]) else {
@@ -84,7 +78,10 @@ fn a_cluster_whose_nodes_died_can_be_deleted() {
         return;
     };
     ground.run(&CREATE);
-    signal(first_process(&ground, "e2e-control-plane"), Signal::KILL);
+    signal(
+        ground.first_process("e2e", "e2e-control-plane"),
+        Signal::KILL,
+    );
     ground.run(&["delete", "cluster", "--name=e2e"]);
     ground.assert_unchanged();
 }

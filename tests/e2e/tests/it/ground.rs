@@ -76,6 +76,12 @@ impl Ground {
         self.path("state/clusters").join(name)
     }
 
+    /// The id of a node's first process.
+    pub(crate) fn first_process(&self, cluster: &str, node: &str) -> u32 {
+        let path = self.cluster(cluster).join("nodes").join(node).join("pid");
+        std::fs::read_to_string(path).unwrap().parse().unwrap()
+    }
+
     /// A command of the program under test.
     pub(crate) fn styr(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&programs().styr);
