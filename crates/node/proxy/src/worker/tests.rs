@@ -1,4 +1,5 @@
 mod affinity;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
