@@ -5,8 +5,6 @@
 //! what each gave into `docs/reference/conformance.md`. A spec runs once: there are no retries.
 
 mod causes;
-mod cluster;
-mod oracle;
 mod report;
 mod specs;
 mod suite;
@@ -18,9 +16,9 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::command::{is_root, target, workspace};
+use crate::oracle::{self, Oracle};
+use crate::testbed::Testbed;
 use crate::{build, generate};
-use cluster::Cluster;
-use oracle::Oracle;
 
 /// Which specs, and on what.
 #[derive(Debug, Args)]
@@ -76,7 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             .with_context(|| format!("could not empty {}", folder.display()))?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
-    let cluster = Cluster::create(&binary, &folder)?;
+    let cluster = Testbed::create("conformance", &binary, &folder)?;
     let archives = options.images.clone().unwrap_or_else(oracle::images);
     let outcome = cluster.load(&archives).and_then(|()| {
         suite::run(

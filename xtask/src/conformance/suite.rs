@@ -9,8 +9,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use super::oracle::Oracle;
 use super::specs::{Spec, share};
+use crate::oracle::Oracle;
 
 /// Longest that one process may take.
 const TIME_MAX: &str = "2h";

@@ -1,4 +1,4 @@
-//! Where the suite and the images are.
+//! Where upstream's own programs and the images are.
 
 use std::path::PathBuf;
 
@@ -6,17 +6,15 @@ use anyhow::{Result, bail};
 
 /// Upstream's own programs that a run needs.
 #[derive(Debug)]
-pub(super) struct Oracle {
-    pub(super) suite: PathBuf,
-    pub(super) kubectl: PathBuf,
+pub(crate) struct Oracle {
+    pub(crate) suite: PathBuf,
+    pub(crate) kubectl: PathBuf,
 }
 
 impl Oracle {
     /// Looks in `$ORACLE_DIR`, else in the user's cache.
-    pub(super) fn find() -> Result<Self> {
-        let folder = std::env::var_os("ORACLE_DIR")
-            .map_or_else(|| cache().join("k8s-oracle"), PathBuf::from)
-            .join("bin");
+    pub(crate) fn find() -> Result<Self> {
+        let folder = folder();
         let found = Self {
             suite: folder.join("e2e.test"),
             kubectl: folder.join("kubectl"),
@@ -34,8 +32,15 @@ impl Oracle {
     }
 }
 
+/// Where the programs are, if they are built.
+pub(crate) fn folder() -> PathBuf {
+    std::env::var_os("ORACLE_DIR")
+        .map_or_else(|| cache().join("k8s-oracle"), PathBuf::from)
+        .join("bin")
+}
+
 /// Where image archives lie unless the user says otherwise.
-pub(super) fn images() -> PathBuf {
+pub(crate) fn images() -> PathBuf {
     cache().join("k8s-images")
 }
 

@@ -1,4 +1,4 @@
-//! The cluster that the suite runs on.
+//! A cluster of two nodes that a task makes for itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,19 +8,19 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::command::{step, workspace};
 
-const NAME: &str = "conformance";
-
-/// A cluster of two nodes, made for one run.
+/// The cluster, for one run.
 #[derive(Debug)]
-pub(super) struct Cluster {
+pub(crate) struct Testbed {
+    name: &'static str,
     binary: PathBuf,
-    pub(super) kubeconfig: PathBuf,
+    pub(crate) kubeconfig: PathBuf,
 }
 
-impl Cluster {
+impl Testbed {
     /// Creates it and waits until all nodes and system pods are ready.
-    pub(super) fn create(binary: &Path, folder: &Path) -> Result<Self> {
+    pub(crate) fn create(name: &'static str, binary: &Path, folder: &Path) -> Result<Self> {
         let cluster = Self {
+            name,
             binary: binary.to_owned(),
             kubeconfig: folder.join("kubeconfig"),
         };
@@ -32,7 +32,7 @@ impl Cluster {
     }
 
     /// Loads every archive of a folder into both nodes.
-    pub(super) fn load(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn load(&self, folder: &Path) -> Result<()> {
         let entries = fs::read_dir(folder).with_context(|| {
             format!(
                 "could not list the image archives in {}: build the images of the suite, or name \
@@ -47,19 +47,19 @@ impl Cluster {
         if archives.is_empty() {
             bail!("there is no image archive (*.tar) in {}", folder.display());
         }
-        let mut load = self.command(&["load", "image-archive", "--name", NAME]);
+        let mut load = self.command(&["load", "image-archive", "--name", self.name]);
         step("images", load.args(archives))
     }
 
     /// Deletes it.
-    pub(super) fn delete(&self) -> Result<()> {
+    pub(crate) fn delete(&self) -> Result<()> {
         let mut delete = self.command(&["delete", "cluster"]);
         self.named(&mut delete);
         step("delete the cluster", &mut delete)
     }
 
     fn named(&self, command: &mut Command) {
-        command.args(["--name", NAME, "--kubeconfig"]);
+        command.args(["--name", self.name, "--kubeconfig"]);
         command.arg(&self.kubeconfig);
     }
 
