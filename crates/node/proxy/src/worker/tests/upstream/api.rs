@@ -50,9 +50,9 @@ pub(super) fn serve_objects(netns: &NetNs, ip: Ipv4Addr, objects: &Objects) -> S
     format!("http://{ip}:{port}")
 }
 
-fn list(version: &str, kind: &str, items: Value) -> Value {
+fn list(version: &str, kind: &str, items: impl Into<Value>) -> Value {
     let metadata = json!({ "resourceVersion": "1" });
-    json!({ "kind": kind, "apiVersion": version, "metadata": metadata, "items": items })
+    json!({ "kind": kind, "apiVersion": version, "metadata": metadata, "items": items.into() })
 }
 
 fn node(name: &str) -> Value {
