@@ -27,6 +27,24 @@ pub(crate) struct Order {
     pub(crate) delete: bool,
 }
 
+/// The last status that was written.
+struct Written {
+    /// Of the object; a mirror pod may be another one by now.
+    uid: String,
+    ordered: PodStatus,
+    /// What the API made of it.
+    kept: PodStatus,
+}
+
+impl Written {
+    /// Whether something else is to be said, or somebody else has overwritten it: the controller of
+    /// nodes says of pods on a silent node that they are not ready, and leaves it to the kubelet to
+    /// say when they are.
+    fn is_outdated(&self, uid: &str, ordered: &PodStatus, api: &PodStatus) -> bool {
+        self.uid != uid || self.ordered != *ordered || difference::patch(api, &self.kept).is_some()
+    }
+}
+
 pub(crate) struct StatusWriter {
     shared: Arc<Shared>,
     pod: Arc<Pod>,
@@ -60,8 +78,7 @@ impl StatusWriter {
             "could not write the status of pod {}",
             pod::described(&self.pod)
         );
-        // The last order that was written, and to which object.
-        let mut written: Option<(String, PodStatus)> = None;
+        let mut written = None;
         loop {
             let order = self.orders.borrow_and_update().clone();
             match self.write(&server, &order, &mut written).await {
@@ -91,33 +108,41 @@ impl StatusWriter {
         &self,
         server: &Server,
         order: &Order,
-        written: &mut Option<(String, PodStatus)>,
+        written: &mut Option<Written>,
     ) -> Result<(), styr_client::Error> {
         let Some(api) = self.shared.api_pod(&self.pod) else {
             return Ok(());
         };
         let uid = pod::uid(&api).to_owned();
         let (namespace, name) = (pod::namespace(&api), pod::name(&api));
+        let empty = PodStatus::default();
+        let before = api.status.as_ref().unwrap_or(&empty);
         if let Some(status) = &order.status
             && written
                 .as_ref()
-                .is_none_or(|(known, old)| *known != uid || old != status)
+                .is_none_or(|written| written.is_outdated(&uid, status, before))
         {
-            let empty = PodStatus::default();
-            let before = api.status.as_ref().unwrap_or(&empty);
+            let mut kept = before.clone();
             if let Some(patch) = difference::patch(before, status) {
                 let patch = json!({ "metadata": { "uid": uid }, "status": patch });
                 let answer = server
                     .client
                     .strategic_patch_status::<Pod>(namespace, name, &patch);
                 match answer.await {
-                    Ok(pod) => server.pods.observe_write(pod),
+                    Ok(pod) => {
+                        kept = pod.status.clone().unwrap_or_default();
+                        server.pods.observe_write(pod);
+                    }
                     // Gone, or another pod of the name: nobody wants to know.
                     Err(error) if error.is_not_found() || error.is_conflict() => return Ok(()),
                     Err(error) => return Err(error),
                 }
             }
-            *written = Some((uid.clone(), status.clone()));
+            *written = Some(Written {
+                uid: uid.clone(),
+                ordered: status.clone(),
+                kept,
+            });
         }
         if order.delete && pod::is_deleted(&api) && !pod::is_static(&self.pod) {
             let options = DeleteOptions {

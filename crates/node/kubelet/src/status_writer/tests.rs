@@ -1,6 +1,7 @@
 use k8s_openapi::api::core::v1::{PodCondition, PodIP, PodStatus};
 use serde_json::json;
 
+use super::Written;
 use super::difference::patch;
 
 fn status(phase: &str, ip: &str, ready: &str, reason: Option<&str>) -> PodStatus {
@@ -32,4 +33,29 @@ fn names_only_what_changed() {
         "conditions": [{ "type": "Ready", "status": "True", "reason": null }],
     });
     assert_eq!(patch(&before, &after), Some(expected));
+}
+
+#[test]
+fn writes_again_what_somebody_else_has_overwritten() {
+    let own = status("Running", "10.0.0.1", "True", None);
+    let written = Written {
+        uid: "1".into(),
+        ordered: own.clone(),
+        kept: own.clone(),
+    };
+    assert!(!written.is_outdated("1", &own, &own));
+    let of_others = status("Running", "10.0.0.1", "False", Some("NodeNotReady"));
+    assert!(written.is_outdated("1", &own, &of_others));
+}
+
+#[test]
+fn does_not_fight_with_what_the_server_makes_of_a_status() {
+    let own = status("Running", "10.0.0.1", "True", None);
+    let kept = status("Running", "10.0.0.1", "True", Some("Added"));
+    let written = Written {
+        uid: "1".into(),
+        ordered: own.clone(),
+        kept: kept.clone(),
+    };
+    assert!(!written.is_outdated("1", &own, &kept));
 }
