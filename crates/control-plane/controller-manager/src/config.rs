@@ -20,6 +20,7 @@ const HEEDED: &[&str] = &[
     "cluster-signing-cert-file",
     "cluster-signing-duration",
     "cluster-signing-key-file",
+    "concurrent-cron-job-syncs",
     "concurrent-daemonset-syncs",
     "concurrent-deployment-syncs",
     "concurrent-endpoint-syncs",
@@ -69,6 +70,7 @@ const HEEDED: &[&str] = &[
 /// How many names each controller works on at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Concurrency {
+    pub(crate) cron_jobs: usize,
     pub(crate) daemon_sets: usize,
     pub(crate) deployments: usize,
     pub(crate) endpoints: usize,
@@ -152,6 +154,7 @@ impl Config {
 
 fn concurrency(flags: &Flags) -> Concurrency {
     Concurrency {
+        cron_jobs: count(flags, "concurrent-cron-job-syncs"),
         daemon_sets: count(flags, "concurrent-daemonset-syncs"),
         deployments: count(flags, "concurrent-deployment-syncs"),
         endpoints: count(flags, "concurrent-endpoint-syncs"),

@@ -14,6 +14,7 @@ mod table;
 mod bootstrap;
 mod certificates;
 mod cluster_role_aggregation;
+mod cron_job;
 mod daemon_set;
 mod deployment;
 mod endpoint_slice;

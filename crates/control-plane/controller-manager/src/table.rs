@@ -45,6 +45,7 @@ controllers! {
     "certificatesigningrequest-cleaner-controller", "certificate-controller", crate::certificates::clean::build;
     "certificatesigningrequest-signing-controller", "certificate-controller", crate::certificates::sign::build;
     "clusterrole-aggregation-controller", "clusterrole-aggregation-controller", crate::cluster_role_aggregation::build;
+    "cronjob-controller", "cronjob-controller", crate::cron_job::build;
     "daemonset-controller", "daemon-set-controller", crate::daemon_set::build;
     "deployment-controller", "deployment-controller", crate::deployment::build;
     "endpoints-controller", "endpoint-controller", crate::endpoints::build;
