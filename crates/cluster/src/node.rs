@@ -33,6 +33,10 @@ pub(crate) const NAMESPACES: &str = "namespaces";
 /// What both say once the node's programs run.
 pub(crate) const STARTED: &str = "started";
 
+/// Files that one process of a node may have open: the most that a kernel allows unless told
+/// otherwise.
+const FILES_MAX: u64 = 1 << 20;
+
 /// What a node's first process has to know.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sandbox {
@@ -111,6 +115,9 @@ fn outside(folder: &Path) -> Result<()> {
     // What a user types at the terminal of `create` is not for the node.
     rustix::process::setsid().context("could not leave the terminal")?;
     let sandbox = Sandbox::read(folder)?;
+    // As container engines have it, whatever the shell of `create` had.
+    process::set_limit("RLIMIT_NOFILE", FILES_MAX, FILES_MAX)
+        .context("could not raise the limit of open files")?;
     let listeners = ports::open(&sandbox.ports)?;
     let cgroups = Cgroups::detect().context("could not find the control groups")?;
     let group = cgroups

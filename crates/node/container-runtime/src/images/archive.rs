@@ -284,10 +284,11 @@ impl Index {
         let mut links = Vec::new();
         let mut archive = tar::Archive::new(&mut file);
         for entry in archive.entries_with_seek()? {
-            let entry = entry.with_context(|| match places.len() {
-                0 => "it is not a tar archive",
-                _ => "it is damaged or truncated",
-            })?;
+            let entry = match entry {
+                // What stands there says nothing about archives.
+                Err(_) if places.is_empty() => bail!("it is not a tar archive"),
+                entry => entry.context("it is damaged or truncated")?,
+            };
             let end = entry.raw_file_position() + entry.size();
             if end > length {
                 bail!("it is truncated: it has {length} bytes of at least {end}");
