@@ -304,3 +304,6 @@ fn pages(
         std::future::ready(answer)
     })
 }
+
+#[cfg(test)]
+mod tests;
