@@ -183,15 +183,16 @@ impl Ground {
 impl Drop for Ground {
     /// Whatever a test that failed has left.
     fn drop(&mut self) {
-        let deleted = self
-            .styr(&["delete", "clusters", "--all"])
-            .output()
-            .unwrap();
-        if !deleted.status.success() {
-            eprintln!("could not clean up: {}", said(&deleted));
+        match self.styr(&["delete", "clusters", "--all"]).output() {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => eprintln!("could not clean up: {}", said(&output)),
+            Err(error) => eprintln!("could not clean up: {error}"),
         }
         if self.is_mounted {
-            unmount(self.folder.path(), UnmountFlags::DETACH).unwrap();
+            let unmounted = unmount(self.folder.path(), UnmountFlags::DETACH);
+            if let Err(error) = unmounted {
+                eprintln!("could not clean up: {error}");
+            }
         }
     }
 }
