@@ -104,17 +104,17 @@ pub(super) struct ValidAttachment {
     pub(super) ifname: String,
 }
 
-/// The capability `portMappings`.
+/// The capability `portMappings`. Go reads names in any case, and containerd writes them large.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PortMapping {
-    #[serde(default)]
+    #[serde(default, alias = "HostPort")]
     pub(super) host_port: u16,
-    #[serde(default)]
+    #[serde(default, alias = "ContainerPort")]
     pub(super) container_port: u16,
-    #[serde(default)]
+    #[serde(default, alias = "Protocol")]
     pub(super) protocol: String,
-    #[serde(default, rename = "hostIP")]
+    #[serde(default, rename = "hostIP", alias = "HostIP")]
     pub(super) host_ip: String,
 }
 

@@ -124,3 +124,14 @@ fn host_ports_lead_to_the_pod_from_everywhere() {
     node.call("DEL", &pod, &json!({})).unwrap();
     assert!(ask(&bridge, (node.address, 8080)).is_err());
 }
+
+#[test]
+fn reads_host_ports_as_containerd_writes_them() {
+    let input = json!({ "cniVersion": "1.1.0", "runtimeConfig": { "portMappings": [
+        { "HostPort": 8080, "ContainerPort": 80, "Protocol": "udp", "HostIP": "127.0.0.1" },
+    ] } });
+    let config = NetworkConfig::parse(input.to_string().as_bytes()).unwrap();
+    let port = &config.port_mappings()[0];
+    assert_eq!((port.host_port, port.container_port), (8080, 80));
+    assert_eq!((&*port.protocol, &*port.host_ip), ("udp", "127.0.0.1"));
+}
