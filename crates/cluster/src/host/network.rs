@@ -201,3 +201,6 @@ fn configure(subnet: Cidr, address: Ipv4Addr) -> Result<()> {
     })?;
     set_sysctl(FORWARDING, "1").context("could not let packets through the node")
 }
+
+#[cfg(test)]
+mod tests;
