@@ -23,6 +23,7 @@ const HEEDED: &[&str] = &[
     "concurrent-cron-job-syncs",
     "concurrent-daemonset-syncs",
     "concurrent-deployment-syncs",
+    "concurrent-disruption-syncs",
     "concurrent-endpoint-syncs",
     "concurrent-gc-syncs",
     "concurrent-job-syncs",
@@ -70,6 +71,7 @@ const HEEDED: &[&str] = &[
 /// How many names each controller works on at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Concurrency {
+    pub(crate) budgets: usize,
     pub(crate) cron_jobs: usize,
     pub(crate) daemon_sets: usize,
     pub(crate) deployments: usize,
@@ -154,6 +156,7 @@ impl Config {
 
 fn concurrency(flags: &Flags) -> Concurrency {
     Concurrency {
+        budgets: count(flags, "concurrent-disruption-syncs"),
         cron_jobs: count(flags, "concurrent-cron-job-syncs"),
         daemon_sets: count(flags, "concurrent-daemonset-syncs"),
         deployments: count(flags, "concurrent-deployment-syncs"),

@@ -14,6 +14,7 @@ use crate::{Clients, Config, Controller};
 /// Whom events name as their source, where it is not the account that upstream writes them as.
 const EVENT_SOURCES: &[(&str, &str)] = &[
     ("daemonset-controller", "daemonset-controller"),
+    ("disruption-controller", "controllermanager"),
     ("endpointslice-controller", "endpoint-slice-controller"),
     (
         "endpointslice-mirroring-controller",

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::batch::v1::{CronJob, CronJobStatus, Job};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
-use serde_json::json;
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::{Cache, Error, Index, Scope, controller_of};
 
@@ -55,7 +54,7 @@ impl Reconciler for CronJobs {
         };
         let plan = plan(&observed, self.context.clock.now());
         let then = plan.then;
-        self.apply(key, &observed.cron_job, plan).await?;
+        self.apply(&observed.cron_job, plan).await?;
         Ok(then.map_or(Next::Wait, Next::After))
     }
 }
@@ -86,7 +85,7 @@ impl CronJobs {
         Ok(missing)
     }
 
-    async fn apply(&self, key: &Key, cron_job: &CronJob, plan: Plan) -> anyhow::Result<()> {
+    async fn apply(&self, cron_job: &CronJob, plan: Plan) -> anyhow::Result<()> {
         let recorder = &self.context.recorder;
         for (kind, reason, message) in plan.events {
             match kind {
@@ -112,7 +111,7 @@ impl CronJobs {
                 None => return Ok(()),
             }
         }
-        self.report(key, cron_job, status).await
+        self.report(cron_job, status).await
     }
 
     /// `None` if the name is taken by somebody else's, or nothing can be made any more.
@@ -158,28 +157,17 @@ impl CronJobs {
         Ok(())
     }
 
-    async fn report(
-        &self,
-        Key { namespace, name }: &Key,
-        cron_job: &CronJob,
-        mut status: CronJobStatus,
-    ) -> anyhow::Result<()> {
+    /// The account may update but not patch; the server heeds nothing but the status.
+    async fn report(&self, cron_job: &CronJob, mut status: CronJobStatus) -> anyhow::Result<()> {
         status.active = status.active.filter(|active| !active.is_empty());
         if cron_job.status.clone().unwrap_or_default() == status {
             return Ok(());
         }
-        let patch = json!({
-            "metadata": { "resourceVersion": cron_job.metadata.resource_version },
-            "status": {
-                "active": status.active,
-                "lastScheduleTime": status.last_schedule_time,
-                "lastSuccessfulTime": status.last_successful_time,
-            },
-        });
-        let client = &self.context.client;
-        client
-            .merge_patch_status::<CronJob>(namespace, name, &patch)
-            .await?;
+        let changed = CronJob {
+            status: Some(status),
+            ..cron_job.clone()
+        };
+        self.context.client.replace_status(&changed).await?;
         Ok(())
     }
 }

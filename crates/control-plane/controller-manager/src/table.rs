@@ -48,6 +48,7 @@ controllers! {
     "cronjob-controller", "cronjob-controller", crate::cron_job::build;
     "daemonset-controller", "daemon-set-controller", crate::daemon_set::build;
     "deployment-controller", "deployment-controller", crate::deployment::build;
+    "disruption-controller", "disruption-controller", crate::disruption::build;
     "endpoints-controller", "endpoint-controller", crate::endpoints::build;
     "endpointslice-controller", "endpointslice-controller", crate::endpoint_slice::build;
     "endpointslice-mirroring-controller", "endpointslicemirroring-controller", crate::endpoint_slice_mirroring::build;

@@ -4,6 +4,7 @@
 //! tolerations say, counted from when the taint was added.
 //! <https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/>
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -80,7 +81,9 @@ enum Stay {
 #[async_trait]
 impl Reconciler for Evictions {
     async fn reconcile(&self, key: &Key) -> anyhow::Result<Next> {
-        let Some(pod) = self.pods.get_key(key).filter(|pod| pods::is_active(pod)) else {
+        let is_staying = |pod: &Arc<Pod>| pod.metadata.deletion_timestamp.is_none();
+        // Finished pods have to go as well: the node is to be empty.
+        let Some(pod) = self.pods.get_key(key).filter(is_staying) else {
             return Ok(Next::Wait);
         };
         let Some(node) = self.nodes.get(None, pods::node(&pod)) else {
