@@ -33,10 +33,6 @@ pub(crate) const NAMESPACES: &str = "namespaces";
 /// What both say once the node's programs run.
 pub(crate) const STARTED: &str = "started";
 
-/// Files that one process of a node may have open: the most that a kernel allows unless told
-/// otherwise.
-const FILES_MAX: u64 = 1 << 20;
-
 /// What a node's first process has to know.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sandbox {
@@ -115,9 +111,7 @@ fn outside(folder: &Path) -> Result<()> {
     // What a user types at the terminal of `create` is not for the node.
     rustix::process::setsid().context("could not leave the terminal")?;
     let sandbox = Sandbox::read(folder)?;
-    // As container engines have it, whatever the shell of `create` had.
-    process::set_limit("RLIMIT_NOFILE", FILES_MAX, FILES_MAX)
-        .context("could not raise the limit of open files")?;
+    raise_limit_of_files().context("could not raise the limit of open files")?;
     let listeners = ports::open(&sandbox.ports)?;
     let cgroups = Cgroups::detect().context("could not find the control groups")?;
     let group = cgroups
@@ -173,6 +167,25 @@ fn outside(folder: &Path) -> Result<()> {
                 .context("could not read node.log")?;
             bail!("{}", text.trim().trim_start_matches("ERROR: "))
         }
+    }
+}
+
+/// As container engines have it: what the shell of `create` allows is not what a node needs.
+fn raise_limit_of_files() -> Result<()> {
+    let path = "/proc/sys/fs/nr_open";
+    let text = fs::read_to_string(path).with_context(|| format!("could not read {path}"))?;
+    let most: u64 = text
+        .trim()
+        .parse()
+        .context("the kernel's limit is no number")?;
+    match process::set_limit("RLIMIT_NOFILE", most, most) {
+        // Who may not raise the hard limit gets all of it.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+            let hard = limit.maximum.unwrap_or(most);
+            Ok(process::set_limit("RLIMIT_NOFILE", hard, hard)?)
+        }
+        other => Ok(other?),
     }
 }
 
