@@ -1,6 +1,7 @@
 //! Kinds of the group `certificates.k8s.io`.
 
 mod certificate_signing_request;
+mod cluster_trust_bundle;
 
 use crate::rules::Rules;
 
@@ -10,6 +11,7 @@ pub(crate) fn rules(plural: &str) -> Option<&'static dyn Rules> {
         "certificatesigningrequests" => {
             Some(&certificate_signing_request::CertificateSigningRequest)
         }
+        "clustertrustbundles" => Some(&cluster_trust_bundle::ClusterTrustBundle),
         _ => None,
     }
 }

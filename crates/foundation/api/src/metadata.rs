@@ -1,5 +1,7 @@
 //! Rules about the metadata of every object.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 use styr_meta::field::Path;
 use styr_meta::{FieldError, GroupVersion, names, object};
@@ -113,6 +115,17 @@ pub fn check_name(rule: NameRule, name: &str) -> Vec<String> {
         NameRule::Label => names::dns1123_label(name),
         NameRule::Label1035 => names::dns1035_label(name),
         NameRule::PathSegment => names::path_segment(name),
+        NameRule::Address => address(name),
+    }
+}
+
+fn address(name: &str) -> Vec<String> {
+    match name.parse::<IpAddr>() {
+        Err(_) => vec!["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned()],
+        Ok(address) if address.to_string() != name => {
+            vec![format!("must be in canonical form (\"{address}\")")]
+        }
+        Ok(_) => Vec::new(),
     }
 }
 

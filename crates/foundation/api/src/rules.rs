@@ -50,6 +50,8 @@ pub enum NameRule {
     Label1035,
     /// Anything that can stand in a path, as roles.
     PathSegment,
+    /// An address, written as it is written everywhere.
+    Address,
 }
 
 /// The rules of a kind. Every one has a default for the common case; the part that follows from the

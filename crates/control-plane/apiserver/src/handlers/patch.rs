@@ -106,9 +106,8 @@ pub(crate) fn format(inbound: &Inbound) -> Result<Format, Status> {
         "application/json-patch+json" => Ok(Format::Json),
         "application/merge-patch+json" => Ok(Format::Merge),
         "application/strategic-merge-patch+json" => Ok(Format::Strategic),
-        "application/apply-patch+yaml" => Err(status::not_implemented(
-            "server-side apply is not implemented: managed fields are not tracked",
-        )),
+        // The controllers of upstream then update instead, and `kubectl` says what to do.
+        "application/apply-patch+yaml" => Err(status::no_server_side_apply()),
         _ => Err(status::unsupported_patch()),
     }
 }

@@ -166,5 +166,9 @@ fn assign(pod: &Value, binding: &Value, now: &str) -> Result<Value, String> {
         }
     }
     pod_conditions::set(&mut pod, &SCHEDULED, now);
+    // Where it was to go is said by where it is.
+    if let Some(status) = pod["status"].as_object_mut() {
+        status.remove("nominatedNodeName");
+    }
     Ok(pod)
 }

@@ -41,7 +41,7 @@ impl Rules for ConfigMap {
             size += decoded_len(value);
         }
         if size > SIZE_MAX {
-            errors.push(FieldError::too_long("", SIZE_MAX));
+            errors.push(FieldError::too_long("[]", SIZE_MAX));
         }
         errors
     }

@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::rules::{Context, Rules};
+use crate::rules::{Context, NameRule, Rules};
 use crate::tree;
 
 pub(crate) struct IpAddress;
 
 impl Rules for IpAddress {
+    fn name_rule(&self) -> NameRule {
+        NameRule::Address
+    }
+
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {
         match column {
             "Name" => Some(json!(styr_meta::object::name(object))),
