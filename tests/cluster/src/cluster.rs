@@ -66,6 +66,9 @@ fn within<F: Future<Output = ()>>(
     faults: Option<Arc<Faults>>,
     test: impl FnOnce(Arc<Cluster>) -> F,
 ) {
+    if std::env::var_os("RUST_LOG").is_some() {
+        styr_component::logs::init(0);
+    }
     let idle = Arc::new(Idle::default());
     let sleeper = Arc::clone(&idle);
     let runtime = tokio::runtime::Builder::new_current_thread()

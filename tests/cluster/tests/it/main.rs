@@ -6,6 +6,7 @@
 )]
 
 mod election;
+mod evictions;
 mod faults;
 mod namespaces;
 mod nodes;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 use styr_cluster_tests::run;
@@ -185,5 +185,35 @@ fn a_job_completes() {
                 is_complete && status.succeeded == Some(3) && status.active.unwrap_or(0) == 0
             })
             .await;
+    });
+}
+
+#[test]
+fn a_cron_job_makes_a_job_each_minute_and_keeps_the_newest() {
+    run(async |cluster| {
+        cluster.start();
+        cluster.node("one").await;
+        let _: CronJob = cluster
+            .create(json!({
+                "metadata": { "namespace": "default", "name": "tick" },
+                "spec": {
+                    "schedule": "* * * * *", "successfulJobsHistoryLimit": 2,
+                    "jobTemplate": { "spec": { "template": { "spec": {
+                        "restartPolicy": "Never",
+                        "containers": [{ "name": "main", "image": "tick:1" }],
+                    } } } },
+                },
+            }))
+            .await;
+        cluster.pass(std::time::Duration::from_secs(10 * 60 + 30)).await;
+        // The clock began at midnight on the first of January 2026.
+        let mut names: Vec<_> = cluster
+            .list::<Job>()
+            .await
+            .iter()
+            .filter_map(|job| job.metadata.name.clone())
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, ["tick-29453769", "tick-29453770"]);
     });
 }
