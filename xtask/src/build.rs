@@ -13,11 +13,14 @@ pub(crate) fn static_binary() -> Result<PathBuf> {
 
 /// Builds packages in release mode and answers the folder of their programs.
 ///
-/// A target is named although it is the machine's own: only then do the flags leave procedural
+/// The program lies where it was linked to: pages that need no relocation are shared by all of its
+/// processes, of which a node has one for each pod. A target is named although it is the machine's own: only then do the flags leave procedural
 /// macros alone, which cannot be static.
 pub(crate) fn static_binaries(packages: &[&str]) -> Result<PathBuf> {
     let triple = host()?;
-    let flags = format!("target.{triple}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
+    let flags = format!(
+        "target.{triple}.rustflags=[\"-Ctarget-feature=+crt-static\", \"-Crelocation-model=static\"]"
+    );
     let mut command = cargo(&["build", "--release", "--quiet"]);
     command.args(packages.iter().flat_map(|package| ["--package", package]));
     command.args(["--target", &triple, "--config", &flags]);
