@@ -14,8 +14,8 @@ pub(crate) fn static_binary() -> Result<PathBuf> {
 /// Builds packages in release mode and answers the folder of their programs.
 ///
 /// The program lies where it was linked to: pages that need no relocation are shared by all of its
-/// processes, of which a node has one for each pod. A target is named although it is the machine's own: only then do the flags leave procedural
-/// macros alone, which cannot be static.
+/// processes, of which a node has one for each pod. A target is named although it is the machine's
+/// own: only then do the flags leave procedural macros alone, which cannot be static.
 pub(crate) fn static_binaries(packages: &[&str]) -> Result<PathBuf> {
     let triple = host()?;
     let flags = format!(
