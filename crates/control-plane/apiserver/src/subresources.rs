@@ -189,7 +189,9 @@ pub(crate) async fn answer(inbound: Inbound, kind: &Arc<Kind>) -> Result<Respons
     let Some(known) = known else {
         return Err(status::no_such_path());
     };
-    if !known.verbs.contains(&info.verb) {
+    // Proxies also pass on the one method for which there is no verb.
+    let is_asked_through = info.subresource == "proxy" && inbound.method == http::Method::OPTIONS;
+    if !known.verbs.contains(&info.verb) && !is_asked_through {
         return Err(status::no_such_method());
     }
     let registry = inbound.state.resources.get(&info.group, &info.resource);
