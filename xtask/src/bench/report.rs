@@ -66,7 +66,10 @@ pub(super) fn text(rows: &[Row]) -> String {
          | what | ours | real | ratio |\n|---|---|---|---|\n",
     );
     for row in rows {
-        let figure = |value: f64| format!("{} {}", rounded(value), row.unit);
+        let figure = |value: f64| match row.unit {
+            "" => format!("{value:.0}"),
+            unit => format!("{} {unit}", rounded(value)),
+        };
         let real = row.real.map_or_else(|| "-".to_owned(), figure);
         let ratio = row
             .ratio
