@@ -25,6 +25,8 @@ use crate::worker::{Source, Worker, clean_up};
 pub const NAME: &str = "kube-proxy";
 
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+/// Services and slices with these labels are another proxy's, or nobody's, to serve.
+const SELECTOR: &str = "!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless";
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 /// Upstream takes a node with this taint out of load balancers.
 const TO_BE_DELETED: &str = "ToBeDeletedByClusterAutoscaler";
@@ -173,7 +175,7 @@ impl Loop {
             node: config.node_name.clone(),
             zone: None,
         };
-        let slices: Cache<EndpointSlice> = caches.cache(Scope::all());
+        let slices: Cache<EndpointSlice> = caches.cache(Scope::all().labels(SELECTOR));
         let by_service = slices.index("service", |slice| {
             let key = service_of(slice).map(|key| format!("{}/{}", key.namespace, key.name));
             key.into_iter().collect()
@@ -182,7 +184,7 @@ impl Loop {
         Ok(Self {
             clock: Arc::clone(caches.clock()),
             view: View {
-                services: caches.cache(Scope::all()),
+                services: caches.cache(Scope::all().labels(SELECTOR)),
                 slices,
                 by_service,
             },

@@ -26,13 +26,8 @@ pub(crate) struct ServicePort {
     pub(crate) affinity_seconds: Option<u32>,
 }
 
-/// The ports of a service; none if it has no cluster address, or if another proxy serves it.
+/// The ports of a service; none if it has no cluster address.
 pub(crate) fn ports(service: &Service) -> Vec<ServicePort> {
-    const OTHER_PROXY: &str = "service.kubernetes.io/service-proxy-name";
-    let labels = service.metadata.labels.as_ref();
-    if labels.is_some_and(|labels| labels.contains_key(OTHER_PROXY)) {
-        return Vec::new();
-    }
     let Some(spec) = &service.spec else {
         return Vec::new();
     };
