@@ -205,7 +205,9 @@ fn a_cron_job_makes_a_job_each_minute_and_keeps_the_newest() {
                 },
             }))
             .await;
-        cluster.pass(std::time::Duration::from_secs(10 * 60 + 30)).await;
+        cluster
+            .pass(std::time::Duration::from_secs(10 * 60 + 30))
+            .await;
         // The clock began at midnight on the first of January 2026.
         let mut names: Vec<_> = cluster
             .list::<Job>()
