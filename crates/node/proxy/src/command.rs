@@ -136,6 +136,21 @@ struct Metrics {
     failures: Counter,
 }
 
+impl View {
+    fn new(caches: &Caches) -> Self {
+        let slices: Cache<EndpointSlice> = caches.cache(Scope::all().labels(SELECTOR));
+        let by_service = slices.index("service", |slice| {
+            let key = service_of(slice).map(|key| format!("{}/{}", key.namespace, key.name));
+            key.into_iter().collect()
+        });
+        Self {
+            services: caches.cache(Scope::all().labels(SELECTOR)),
+            slices,
+            by_service,
+        }
+    }
+}
+
 impl Source for View {
     fn service(&self, key: &Key) -> Option<Arc<Service>> {
         self.services.get_key(key)
@@ -175,19 +190,10 @@ impl Loop {
             node: config.node_name.clone(),
             zone: None,
         };
-        let slices: Cache<EndpointSlice> = caches.cache(Scope::all().labels(SELECTOR));
-        let by_service = slices.index("service", |slice| {
-            let key = service_of(slice).map(|key| format!("{}/{}", key.namespace, key.name));
-            key.into_iter().collect()
-        });
         let own = format!("metadata.name={}", config.node_name);
         Ok(Self {
             clock: Arc::clone(caches.clock()),
-            view: View {
-                services: caches.cache(Scope::all().labels(SELECTOR)),
-                slices,
-                by_service,
-            },
+            view: View::new(caches),
             nodes: caches.cache(Scope::all().fields(own)),
             worker: Worker::new(frame, place)?,
             service_health: ServiceHealth::new(health.clone()),
@@ -348,3 +354,6 @@ fn services_of(change: &Change<EndpointSlice>) -> Vec<Key> {
     let now = change.object().and_then(|slice| service_of(slice));
     old.into_iter().chain(now).collect()
 }
+
+#[cfg(test)]
+mod tests;
