@@ -1,6 +1,8 @@
 //! Sends a request on to a node, a pod or a service, and its answer back; upgraded connections
 //! (WebSocket, SPDY) are tunnelled byte by byte, so both ends speak with each other.
 
+pub(crate) mod links;
+
 use std::sync::Arc;
 
 use http::header::{CONNECTION, HOST, UPGRADE};
@@ -77,6 +79,20 @@ pub(crate) async fn forward(
             exchange(tasks, destination, outgoing, stream).await
         }
     }
+}
+
+/// The same for a proxy that people look through: links in the answer lead through it as well.
+pub(crate) async fn forward_pages(
+    tasks: &Arc<Tasks>,
+    destination: &Destination,
+    (prefix, outgoing): (&str, Outgoing),
+) -> Result<Response, Status> {
+    let answer = forward(tasks, destination, outgoing).await?;
+    let way = links::Way {
+        prefix,
+        authority: &destination.authority,
+    };
+    links::rewrite(answer, way).await
 }
 
 fn unreachable(authority: &str, error: &str) -> Status {

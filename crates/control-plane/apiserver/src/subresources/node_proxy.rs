@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use styr_meta::Status;
 
-use super::service_proxy::{split_name, target_path};
+use super::service_proxy::{split_name, target_path, way_here};
 use crate::body::Response;
-use crate::forward::forward;
+use crate::forward::forward_pages;
 use crate::handlers::Scope;
 use crate::inbound::Inbound;
 use crate::kubelets::authority;
@@ -28,5 +28,6 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
         destination.authority = authority(host.trim_matches(['[', ']']), port);
     }
     let tasks = Arc::clone(&inbound.state.kubelets.tasks);
-    forward(&tasks, &destination, inbound.into_outgoing()).await
+    let prefix = way_here(&inbound, &destination.path);
+    forward_pages(&tasks, &destination, (&prefix, inbound.into_outgoing())).await
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 use styr_meta::Status;
 
-use super::service_proxy::{split_name, target_path};
+use super::service_proxy::{split_name, target_path, way_here};
 use crate::body::Response;
-use crate::forward::{Destination, forward};
+use crate::forward::{Destination, forward_pages};
 use crate::handlers::Scope;
 use crate::inbound::Inbound;
 use crate::kubelets::authority;
@@ -38,7 +38,8 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
         path,
     };
     let tasks = Arc::clone(&inbound.state.kubelets.tasks);
-    forward(&tasks, &destination, inbound.into_outgoing()).await
+    let prefix = way_here(&inbound, &destination.path);
+    forward_pages(&tasks, &destination, (&prefix, inbound.into_outgoing())).await
 }
 
 /// A port by number or by name; the first of the pod if none is named.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use styr_meta::Status;
 
 use crate::body::{Body, Response};
-use crate::forward::{Destination, forward};
+use crate::forward::{Destination, forward_pages};
 use crate::handlers::Scope;
 use crate::inbound::Inbound;
 use crate::kubelets::authority;
@@ -57,7 +57,15 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
         path,
     };
     let tasks = Arc::clone(&inbound.state.kubelets.tasks);
-    forward(&tasks, &destination, inbound.into_outgoing()).await
+    let prefix = way_here(&inbound, &destination.path);
+    forward_pages(&tasks, &destination, (&prefix, inbound.into_outgoing())).await
+}
+
+/// The path here that stands for `/` behind the proxy.
+pub(super) fn way_here(inbound: &Inbound, target: &str) -> String {
+    let target = target.split('?').next().unwrap_or_default();
+    let path = inbound.info.path.as_str();
+    path.strip_suffix(target).unwrap_or(path).to_owned()
 }
 
 fn unavailable(why: &str) -> Status {
