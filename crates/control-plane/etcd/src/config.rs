@@ -28,6 +28,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// `--watch-progress-notify-interval`.
     pub progress_interval: Duration,
+    /// `--quota-backend-bytes`; nothing is no limit.
+    pub bytes_max: Option<u64>,
 }
 
 /// Where a server listens.
@@ -49,6 +51,9 @@ pub struct TlsFiles {
     /// PEM; with it, clients must show a certificate of that authority.
     pub client_authority: Option<PathBuf>,
 }
+
+/// What etcd takes for `--quota-backend-bytes=0`.
+const QUOTA_DEFAULT: u64 = 2 << 30;
 
 impl Config {
     /// Reads etcd's flags.
@@ -79,6 +84,10 @@ impl Config {
             metrics: urls(&flags.strings("listen-metrics-urls"))?,
             tls: tls_files(&flags)?,
             progress_interval: flags.duration("watch-progress-notify-interval"),
+            // Below zero is no limit for etcd either.
+            bytes_max: u64::try_from(flags.int("quota-backend-bytes"))
+                .ok()
+                .map(|bytes| if bytes == 0 { QUOTA_DEFAULT } else { bytes }),
             name,
         };
         if config.tls.is_none() && config.listen.iter().any(|url| url.is_tls) {

@@ -5,7 +5,7 @@
 use styr_component::Flag;
 
 /// The flags that this program heeds.
-pub(crate) const HEEDED: [&str; 24] = [
+pub(crate) const HEEDED: [&str; 25] = [
     "advertise-client-urls",
     "auto-compaction-mode",
     "auto-compaction-retention",
@@ -28,6 +28,7 @@ pub(crate) const HEEDED: [&str; 24] = [
     "peer-client-cert-auth",
     "peer-key-file",
     "peer-trusted-ca-file",
+    "quota-backend-bytes",
     "trusted-ca-file",
     "watch-progress-notify-interval",
 ];

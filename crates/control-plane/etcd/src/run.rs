@@ -63,6 +63,7 @@ pub async fn run(config: Config, deps: Deps) -> Result<()> {
         client_urls: config.advertise.clone(),
         peer_urls: config.peers.clone(),
         progress_interval: config.progress_interval,
+        bytes_max: config.bytes_max,
     };
     let tasks = Tasks::new();
     let server = Server::new(engine, member, Arc::clone(&deps.clock));

@@ -5,6 +5,7 @@ mod convert;
 mod kv;
 mod lease;
 mod maintenance;
+mod quota;
 mod watch;
 
 use std::convert::Infallible;
@@ -36,6 +37,8 @@ pub struct Member {
     pub peer_urls: Vec<String>,
     /// How often a watcher that asked for it is told that nothing happened.
     pub progress_interval: Duration,
+    /// `--quota-backend-bytes`; nothing is no limit.
+    pub bytes_max: Option<u64>,
 }
 
 /// What every service needs.
@@ -44,6 +47,7 @@ pub(crate) struct Backend {
     pub(crate) engine: Engine,
     pub(crate) member: Member,
     pub(crate) clock: styr_base::SharedClock,
+    pub(crate) quota: quota::Quota,
     member_id: u64,
 }
 
@@ -79,10 +83,12 @@ impl Server {
     pub fn new(engine: Engine, member: Member, clock: styr_base::SharedClock) -> Self {
         // Any number does that stays the same for a member: clients only compare it.
         let member_id = u64::from(crc32c::crc32c(member.name.as_bytes())) << 20 | 1;
+        let quota = quota::Quota::new(member.bytes_max);
         let backend = Arc::new(Backend {
             engine,
             member,
             clock,
+            quota,
             member_id,
         });
         let kv = pb::kv_server::KvServer::new(kv::Kv(Arc::clone(&backend)));

@@ -37,6 +37,7 @@ async fn start(folder: &Path) -> (String, Tasks) {
         client_urls: Vec::new(),
         peer_urls: Vec::new(),
         progress_interval: Duration::from_secs(600),
+        bytes_max: None,
     };
     let socket = serve::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let url = format!("https://{}", socket.local_addr().unwrap());

@@ -24,10 +24,12 @@ impl Kv {
     }
 
     async fn one(&self, op: crate::Op) -> Result<(OpResult, i64), Status> {
+        let request = Txn::of(op);
+        self.0.quota.admit(&self.0.engine, &request)?;
         let result = self
             .0
             .engine
-            .txn(Txn::of(op))
+            .txn(request)
             .await
             .map_err(|error| status(&error))?;
         let first = result.results.into_iter().next();
@@ -113,6 +115,7 @@ impl pb::kv_server::Kv for Kv {
         request: Request<pb::TxnRequest>,
     ) -> Result<Response<pb::TxnResponse>, Status> {
         let txn = convert::txn(request.into_inner()).map_err(|error| status(&error))?;
+        self.0.quota.admit(&self.0.engine, &txn)?;
         let result = self
             .0
             .engine

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod quota;
+#[cfg(test)]
 mod range_stream;
 #[cfg(test)]
 mod server;

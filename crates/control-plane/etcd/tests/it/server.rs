@@ -17,6 +17,11 @@ pub(crate) struct Running {
 
 /// Starts one.
 pub(crate) async fn start() -> Running {
+    start_within(None).await
+}
+
+/// Starts one that may become so large.
+pub(crate) async fn start_within(bytes_max: Option<u64>) -> Running {
     let folder = TempDir::new().unwrap();
     let clock = SystemClock::shared();
     let options = Options {
@@ -28,6 +33,7 @@ pub(crate) async fn start() -> Running {
         client_urls: Vec::new(),
         peer_urls: Vec::new(),
         progress_interval: Duration::from_secs(600),
+        bytes_max,
     };
     let socket = serve::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
