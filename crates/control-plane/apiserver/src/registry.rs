@@ -6,6 +6,7 @@
 
 pub mod cache;
 pub mod call;
+pub mod chunk;
 mod create;
 mod delete;
 pub mod delete_options;

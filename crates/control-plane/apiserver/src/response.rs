@@ -1,25 +1,24 @@
 //! Answers: stored bytes as they are where that is possible, encoded trees where it is not.
 
-use std::sync::Arc;
+mod list;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, WARNING};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use styr_meta::Status;
 use styr_schema::envelope;
 
 use crate::body::{Body, Response};
-use crate::handlers::{Page, Scope};
+use crate::handlers::Scope;
 use crate::negotiation::{self, Encoding, Form, MetaVersion, View};
 use crate::query::Query;
 use crate::registry::{Entry, api_version};
 use crate::table::{self, IncludeObject};
-use crate::{gzip, pretty, shapes};
+use crate::{pretty, shapes};
 
-/// Bytes of one chunk of a streamed list.
-const CHUNK: usize = 128 << 10;
+pub(crate) use list::list;
 
 /// An answer with the headers that all have.
 pub(crate) fn with_body(code: StatusCode, body: Body) -> Response {
@@ -173,131 +172,10 @@ pub(crate) fn document(
     typed(code, form.encoding, out)
 }
 
-/// A list. JSON in the stored version is spliced together while it is sent.
-pub(crate) fn list(
-    scope: &Scope,
-    page: Page,
-    form: Form,
-    (now, query, headers): (Timestamp, &Query, &HeaderMap),
-) -> Result<Response, Status> {
-    let is_plain = form.view == View::Whole && scope.is_stored_version() && !form.pretty;
-    let mut answer = match form.encoding {
-        Encoding::Json if is_plain => with_body(StatusCode::OK, json_list(scope, page)),
-        Encoding::Protobuf if is_plain => with_body(StatusCode::OK, protobuf_list(scope, &page)),
-        _ => {
-            let tree = list_tree(scope, &page, form.view, (IncludeObject::of(query), now));
-            let mut out = Vec::new();
-            let shape = match form.view {
-                View::Whole => shapes::list_of(&scope.kind),
-                View::Table(_) => shapes::meta("Table"),
-                View::Metadata(_) => shapes::meta("PartialObjectMetadataList"),
-            };
-            encode_shaped(&shape, &tree, form, &mut out);
-            with_body(StatusCode::OK, Body::full(out))
-        }
-    };
-    let media = HeaderValue::from_static(media(form.encoding));
-    answer.headers_mut().insert(CONTENT_TYPE, media);
-    Ok(gzip::compress_large(answer, headers))
-}
-
-fn list_meta(page: &Page) -> Value {
-    let mut metadata = json!({ "resourceVersion": page.revision.to_string() });
-    if !page.next.is_empty() {
-        metadata["continue"] = page.next.clone().into();
-    }
-    if let Some(remaining) = page.remaining {
-        metadata["remainingItemCount"] = remaining.into();
-    }
-    metadata
-}
-
-/// `metadata` of a list in the order of upstream's struct.
-fn list_meta_json(page: &Page) -> String {
-    let mut text = format!("{{\"resourceVersion\":\"{}\"", page.revision);
-    if !page.next.is_empty() {
-        text.push_str(&format!(",\"continue\":\"{}\"", page.next));
-    }
-    if let Some(remaining) = page.remaining {
-        text.push_str(&format!(",\"remainingItemCount\":{remaining}"));
-    }
-    text.push('}');
-    text
-}
-
-fn json_list(scope: &Scope, page: Page) -> Body {
-    let head = format!(
-        "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",\"metadata\":{},\"items\":[",
-        scope.kind.list_kind,
-        api_version(&scope.kind),
-        list_meta_json(&page)
-    );
-    let size: usize = page.items.iter().map(|entry| entry.json_len()).sum();
-    let mut chunks = ListChunks {
-        head: head.into_bytes(),
-        items: page.items.into_iter(),
-        first: true,
-    };
-    if size <= CHUNK {
-        return Body::full(chunks.next().unwrap_or_default());
-    }
-    Body::stream(futures::stream::iter(chunks))
-}
-
-/// Pieces of a list, each about [`CHUNK`] long.
-struct ListChunks {
-    /// What comes before the first item; taken with the first chunk.
-    head: Vec<u8>,
-    items: std::vec::IntoIter<Arc<Entry>>,
-    first: bool,
-}
-
-impl Iterator for ListChunks {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        if self.head.is_empty() && !self.first && self.items.len() == 0 {
-            return None;
-        }
-        let mut chunk = std::mem::take(&mut self.head);
-        while chunk.len() < CHUNK
-            && let Some(entry) = self.items.next()
-        {
-            if !std::mem::take(&mut self.first) {
-                chunk.push(b',');
-            }
-            entry.write_item(&mut chunk);
-        }
-        if self.items.len() == 0 {
-            self.first = false;
-            chunk.extend_from_slice(b"]}\n");
-        }
-        Some(Bytes::from(chunk))
-    }
-}
-
-/// `PodList { metadata = 1, items = 2 }` within the envelope, all lengths known beforehand.
-fn protobuf_list(scope: &Scope, page: &Page) -> Body {
-    let mut metadata = Vec::new();
-    shapes::meta("ListMeta").encode_protobuf(&list_meta(page), &mut metadata);
-    let mut message = Vec::new();
-    message.push(0x0a);
-    varint(&mut message, metadata.len());
-    message.append(&mut metadata);
-    for entry in &page.items {
-        let item = entry.protobuf(&scope.kind);
-        message.push(0x12);
-        varint(&mut message, item.len());
-        message.extend_from_slice(&item);
-    }
-    let mut out = Vec::with_capacity(message.len() + 64);
-    envelope::wrap(
-        &api_version(&scope.kind),
-        &scope.kind.list_kind,
-        &message,
-        &mut out,
-    );
-    Body::full(out)
+/// Bytes of what [`varint`] appends.
+pub(crate) fn varint_len(number: usize) -> usize {
+    let bits = usize::BITS - (number | 1).leading_zeros();
+    usize::try_from(bits.div_ceil(7)).expect("ten at most")
 }
 
 /// Appends a length as protobuf writes it.
@@ -307,42 +185,6 @@ pub(crate) fn varint(out: &mut Vec<u8>, mut number: usize) {
         number >>= 7;
     }
     out.push(u8::try_from(number).expect("seven bits"));
-}
-
-fn list_tree(
-    scope: &Scope,
-    page: &Page,
-    view: View,
-    (include, now): (IncludeObject, Timestamp),
-) -> Value {
-    let items: Vec<Value> = page
-        .items
-        .iter()
-        .map(|entry| viewed(scope, entry, View::Whole, (include, now)))
-        .collect();
-    match view {
-        View::Table(version) => table::of(scope, items, (version, include, now), &list_meta(page)),
-        View::Metadata(version) => json!({
-            "kind": "PartialObjectMetadataList",
-            "apiVersion": version.api_version(),
-            "metadata": list_meta(page),
-            "items": items.into_iter().map(|it| partial(it, version)).collect::<Vec<_>>(),
-        }),
-        View::Whole => {
-            let bare = |mut item: Value| {
-                let fields = item.as_object_mut().expect("an object");
-                fields.remove("kind");
-                fields.remove("apiVersion");
-                item
-            };
-            json!({
-                "kind": scope.kind.list_kind,
-                "apiVersion": api_version(&scope.kind),
-                "metadata": list_meta(page),
-                "items": items.into_iter().map(bare).collect::<Vec<_>>(),
-            })
-        }
-    }
 }
 
 /// A Status that says that all went well.

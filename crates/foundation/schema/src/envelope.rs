@@ -43,14 +43,22 @@ pub fn unwrap(bytes: &[u8]) -> Result<Envelope<'_>, DecodeError> {
     Ok(envelope)
 }
 
+/// What comes behind the message of an envelope.
+pub const CLOSE: &[u8] = &[0x1a, 0, 0x22, 0];
+
 /// Appends an envelope with a message in it.
 pub fn wrap(api_version: &str, kind: &str, raw: &[u8], out: &mut Vec<u8>) {
+    open(api_version, kind, raw.len(), out);
+    out.extend_from_slice(raw);
+    out.extend_from_slice(CLOSE);
+}
+
+/// Appends what comes before a message of `len` bytes; the message and [`CLOSE`] are to follow.
+pub fn open(api_version: &str, kind: &str, len: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(MAGIC);
     wire::message(1, out, |out| {
         wire::bytes(1, api_version.as_bytes(), out);
         wire::bytes(2, kind.as_bytes(), out);
     });
-    wire::bytes(2, raw, out);
-    wire::bytes(3, b"", out);
-    wire::bytes(4, b"", out);
+    wire::head(2, len, out);
 }

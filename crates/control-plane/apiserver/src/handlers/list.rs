@@ -12,6 +12,7 @@ use crate::body::Response;
 use crate::inbound::Inbound;
 use crate::negotiation::Offer;
 use crate::registry::Entry;
+use crate::registry::chunk::Run;
 use crate::registry::page::Continue;
 use crate::registry::selection::Selection;
 use crate::registry::snapshot::Snapshot;
@@ -20,12 +21,28 @@ use crate::{response, shapes, status};
 /// One page of a list.
 #[derive(Debug)]
 pub(crate) struct Page {
-    pub items: Vec<Arc<Entry>>,
+    pub runs: Vec<Run>,
     pub revision: Revision,
     /// The token of the next page; empty on the last.
     pub next: String,
     /// What remains, where it is known.
     pub remaining: Option<usize>,
+}
+
+impl Page {
+    /// All that there is of `runs`.
+    fn last(runs: Vec<Run>, revision: Revision) -> Self {
+        Self {
+            runs,
+            revision,
+            next: String::new(),
+            remaining: None,
+        }
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.runs.iter().flat_map(Run::entries)
+    }
 }
 
 pub(super) async fn list(inbound: Inbound, scope: Scope) -> Result<Response, Status> {
@@ -90,40 +107,50 @@ fn select(
     if let Some(name) = selection.exact_name() {
         return one(snapshot, revision, (prefix, name), (scope, selection));
     }
-    let mut candidates = snapshot
-        .range(prefix, start)
-        .filter(|it| selection.matches(it, kind));
+    let selected = |run: Run| match selection.is_everything() {
+        true => vec![run],
+        false => run.filter(|entry| selection.matches(entry, kind)),
+    };
+    let mut candidates = snapshot.runs(prefix, start).flat_map(selected);
     let Some(limit) = options.page() else {
-        let items = candidates.cloned().collect();
-        return Page {
-            items,
-            revision,
-            next: String::new(),
-            remaining: None,
-        };
+        return Page::last(candidates.collect(), revision);
     };
-    let items: Vec<Arc<Entry>> = candidates.by_ref().take(limit).cloned().collect();
-    let Some(last) = items.last().filter(|_| candidates.next().is_some()) else {
-        return Page {
-            items,
-            revision,
-            next: String::new(),
-            remaining: None,
-        };
+    let (runs, rest) = take(&mut candidates, limit);
+    let Some(last) = runs.last().and_then(|run| run.entries().last()) else {
+        return Page::last(runs, revision);
     };
-    // One more than the iterator has left: the one that showed that there are more.
-    let remaining = selection.is_everything().then(|| candidates.count() + 1);
+    let Some(rest) = rest.or_else(|| candidates.next()) else {
+        return Page::last(runs, revision);
+    };
+    let behind = || rest.len() + candidates.map(|run| run.len()).sum::<usize>();
+    let remaining = selection.is_everything().then(behind);
     let relative = last
         .key()
         .strip_prefix(prefix)
         .expect("listed by this prefix");
     let next = Continue::behind(relative, revision).encode();
     Page {
-        items,
+        runs,
         revision,
         next,
         remaining,
     }
+}
+
+/// The first `limit` entries, and what is left of the run with the last of them.
+fn take(runs: &mut impl Iterator<Item = Run>, limit: usize) -> (Vec<Run>, Option<Run>) {
+    let (mut taken, mut room) = (Vec::new(), limit);
+    while room > 0
+        && let Some(run) = runs.next()
+    {
+        let (head, rest) = run.split(room);
+        room -= head.len();
+        taken.push(head);
+        if !rest.is_empty() {
+            return (taken, Some(rest));
+        }
+    }
+    (taken, None)
 }
 
 /// A list of a single name, within one namespace or over all.
@@ -134,24 +161,13 @@ fn one(
     (scope, selection): (&Scope, &Selection),
 ) -> Page {
     let kind = &scope.registry.kind;
-    let items = if prefix.is_empty() && kind.namespaced {
-        snapshot
-            .iter()
-            .filter(|it| it.name() == name && selection.matches(it, kind))
-            .cloned()
-            .collect()
+    let is_wanted = |entry: &&Arc<Entry>| selection.matches(entry, kind);
+    let found: Vec<Arc<Entry>> = if prefix.is_empty() && kind.namespaced {
+        let named = snapshot.iter().filter(|entry| entry.name() == name);
+        named.filter(is_wanted).cloned().collect()
     } else {
-        let found = snapshot.get(&format!("{prefix}{name}"));
-        found
-            .filter(|it| selection.matches(it, kind))
-            .cloned()
-            .into_iter()
-            .collect()
+        let named = snapshot.get(&format!("{prefix}{name}"));
+        named.filter(is_wanted).cloned().into_iter().collect()
     };
-    Page {
-        items,
-        revision,
-        next: String::new(),
-        remaining: None,
-    }
+    Page::last(vec![Run::of(found)], revision)
 }

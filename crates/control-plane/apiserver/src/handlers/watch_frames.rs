@@ -11,7 +11,7 @@ use super::Scope;
 use crate::negotiation::{Encoding, Form, View};
 use crate::query::Query;
 use crate::registry::{Entry, api_version};
-use crate::response;
+use crate::response::{self, varint};
 use crate::table::{Headers, IncludeObject};
 
 /// Upstream's annotation of the bookmark that ends the initial events.
@@ -57,9 +57,9 @@ impl Frames {
         if self.form.encoding == Encoding::Protobuf && is_plain {
             let message = entry.protobuf(&self.scope.registry.kind);
             let (version, name) = (api_version(&self.scope.kind), &self.scope.kind.kind);
-            let mut object = Vec::with_capacity(message.len() + 64);
-            envelope::wrap(&version, name, &message, &mut object);
-            self.protobuf_frame(kind, &object);
+            let mut head = Vec::with_capacity(64);
+            envelope::open(&version, name, message.len(), &mut head);
+            self.protobuf_frame(kind, &[&head, &message, envelope::CLOSE]);
             return;
         }
         let mut object = Vec::new();
@@ -119,7 +119,7 @@ impl Frames {
 
     fn frame(&mut self, kind: &str, object: &[u8]) {
         if self.form.encoding == Encoding::Protobuf {
-            self.protobuf_frame(kind, object);
+            self.protobuf_frame(kind, &[object]);
         } else {
             self.open(kind);
             self.buffer.extend_from_slice(object.trim_ascii_end());
@@ -137,21 +137,25 @@ impl Frames {
         self.buffer.extend_from_slice(b"}\n");
     }
 
-    /// `WatchEvent { type = 1, object = 2: RawExtension { raw = 1 } }` behind its length.
-    fn protobuf_frame(&mut self, kind: &str, object: &[u8]) {
-        let mut raw = Vec::with_capacity(object.len() + 8);
-        field(&mut raw, 0x0a, object);
-        let mut message = Vec::with_capacity(raw.len() + 24);
-        field(&mut message, 0x0a, kind.as_bytes());
-        field(&mut message, 0x12, &raw);
-        let len = u32::try_from(message.len()).expect("objects are a few MiB at most");
-        self.buffer.extend_from_slice(&len.to_be_bytes());
-        self.buffer.extend_from_slice(&message);
+    /// `WatchEvent { type = 1, object = 2: RawExtension { raw = 1 } }` behind its length. The
+    /// object comes in parts, each of which is copied once.
+    fn protobuf_frame(&mut self, kind: &str, object: &[&[u8]]) {
+        let len = object.iter().map(|part| part.len()).sum::<usize>();
+        let raw = 1 + response::varint_len(len) + len;
+        let whole = 2 + kind.len() + 1 + response::varint_len(raw) + raw;
+        let out = &mut self.buffer;
+        out.reserve(4 + whole);
+        let length = u32::try_from(whole).expect("objects are a few MiB at most");
+        out.extend_from_slice(&length.to_be_bytes());
+        out.push(0x0a);
+        varint(out, kind.len());
+        out.extend_from_slice(kind.as_bytes());
+        out.push(0x12);
+        varint(out, raw);
+        out.push(0x0a);
+        varint(out, len);
+        for part in object {
+            out.extend_from_slice(part);
+        }
     }
-}
-
-fn field(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
-    out.push(tag);
-    crate::response::varint(out, bytes.len());
-    out.extend_from_slice(bytes);
 }

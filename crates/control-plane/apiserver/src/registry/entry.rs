@@ -172,15 +172,23 @@ impl Entry {
         if let Some(made) = self.protobuf.get() {
             return made.clone();
         }
-        let mut out = Vec::with_capacity(self.json.len() / 2);
-        kind.shape.encode_protobuf(&self.value(), &mut out);
-        let made = Bytes::from(out);
+        let made = self.protobuf_once(kind);
         if PROTOBUF_KEPT.load(Ordering::Relaxed) + made.len() <= PROTOBUF_KEPT_MAX
             && self.protobuf.set(made.clone()).is_ok()
         {
             PROTOBUF_KEPT.fetch_add(made.len(), Ordering::Relaxed);
         }
         made
+    }
+
+    /// The same for a reader who keeps it elsewhere.
+    pub(crate) fn protobuf_once(&self, kind: &Kind) -> Bytes {
+        if let Some(made) = self.protobuf.get() {
+            return made.clone();
+        }
+        let mut out = Vec::with_capacity(self.json.len());
+        kind.shape.encode_protobuf(&self.value(), &mut out);
+        Bytes::from(out)
     }
 }
 

@@ -5,12 +5,11 @@
 
 use std::sync::Arc;
 
+use super::chunk::{Chunk, Run};
 use super::entry::Entry;
 
 /// Entries of one chunk; a write copies that many pointers at most.
 const CHUNK_MAX: usize = 256;
-
-type Chunk = Arc<Vec<Arc<Entry>>>;
 
 /// An immutable view once cloned.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +18,7 @@ pub struct Snapshot {
         clippy::rc_buffer,
         reason = "a writer who is alone changes it in place"
     )]
-    chunks: Arc<Vec<Chunk>>,
+    chunks: Arc<Vec<Arc<Chunk>>>,
     len: usize,
 }
 
@@ -43,19 +42,19 @@ impl Snapshot {
         let at = self.chunk_of(entry.key());
         let chunks = Arc::make_mut(&mut self.chunks);
         if chunks.is_empty() {
-            chunks.push(Arc::new(vec![entry]));
+            chunks.push(Arc::new(Chunk::new(vec![entry])));
             self.len = 1;
             return None;
         }
         let at = at.min(chunks.len() - 1);
-        let chunk = Arc::make_mut(&mut chunks[at]);
+        let chunk = Arc::make_mut(&mut chunks[at]).entries_mut();
         match chunk.binary_search_by(|it| it.key().cmp(entry.key())) {
             Ok(place) => Some(std::mem::replace(&mut chunk[place], entry)),
             Err(place) => {
                 chunk.insert(place, entry);
                 if chunk.len() > CHUNK_MAX {
                     let upper = chunk.split_off(CHUNK_MAX / 2);
-                    chunks.insert(at + 1, Arc::new(upper));
+                    chunks.insert(at + 1, Arc::new(Chunk::new(upper)));
                 }
                 self.len += 1;
                 None
@@ -70,7 +69,7 @@ impl Snapshot {
             chunk.binary_search_by(|entry| entry.key().cmp(key)).ok()?
         };
         let chunks = Arc::make_mut(&mut self.chunks);
-        let chunk = Arc::make_mut(&mut chunks[at]);
+        let chunk = Arc::make_mut(&mut chunks[at]).entries_mut();
         let removed = chunk.remove(place);
         if chunk.is_empty() {
             chunks.remove(at);
@@ -96,6 +95,30 @@ impl Snapshot {
             .flat_map(|chunk| chunk.iter())
             .skip(skip)
             .take_while(move |entry| entry.key().starts_with(prefix))
+    }
+
+    /// The same as [`Snapshot::range`], chunk by chunk.
+    pub fn runs<'a>(&'a self, prefix: &'a str, start: &'a str) -> impl Iterator<Item = Run> + 'a {
+        let start = if start > prefix { start } else { prefix };
+        let first = self.chunk_of(start);
+        let within = move |chunk: &Arc<Chunk>| {
+            let from = chunk.partition_point(|entry| entry.key() < start);
+            let rest = &chunk[from..];
+            let ends_within = rest
+                .last()
+                .is_some_and(|entry| entry.key().starts_with(prefix));
+            let len = if ends_within {
+                rest.len()
+            } else {
+                rest.partition_point(|entry| entry.key().starts_with(prefix))
+            };
+            Run::new(chunk, from..from + len)
+        };
+        self.chunks
+            .iter()
+            .skip(first)
+            .map(within)
+            .take_while(|run| !run.is_empty())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {

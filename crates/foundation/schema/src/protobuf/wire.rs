@@ -120,9 +120,14 @@ pub(crate) fn float(field: u32, value: f64, out: &mut Vec<u8>) {
 
 /// A field that is a text or bytes.
 pub(crate) fn bytes(field: u32, value: &[u8], out: &mut Vec<u8>) {
-    tag(field, 2, out);
-    put_varint(value.len() as u64, out);
+    head(field, value.len(), out);
     out.extend_from_slice(value);
+}
+
+/// What comes before `len` bytes of a field.
+pub(crate) fn head(field: u32, len: usize, out: &mut Vec<u8>) {
+    tag(field, 2, out);
+    put_varint(len as u64, out);
 }
 
 /// A field that is a message, written by `write`.

@@ -49,6 +49,15 @@ fn agrees_with_a_map_over_many_writes() {
         .cloned()
         .collect();
     assert_eq!(some, wanted);
+    let runs: Vec<_> = snapshot.runs("ns3/", "ns3/o0700").collect();
+    let by_run: Vec<_> = runs
+        .iter()
+        .flat_map(|run| run.entries().iter().map(|it| it.key().to_owned()))
+        .collect();
+    assert_eq!(by_run, wanted);
+    assert_eq!(snapshot.runs("ns3/zz", "").count(), 0);
+    let everything: usize = snapshot.runs("", "").map(|run| run.len()).sum();
+    assert_eq!(everything, model.len());
 }
 
 #[test]
