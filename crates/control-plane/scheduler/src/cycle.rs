@@ -1,11 +1,18 @@
-//! One scheduling cycle: asks all plugins about all nodes and picks the best.
+//! One scheduling cycle: asks the plugins about nodes and picks the best.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::framework::{Plugin, Rejection};
+use crate::framework::{Concern, Plugin, Rejection};
 use crate::node::NodeInfo;
 use crate::pod::PodInfo;
 use crate::snapshot::Snapshot;
+
+/// In clusters up to this size, all nodes that fit are compared; upstream's value.
+const COMPARED_MIN: usize = 100;
+/// In larger ones, this part of them, in percent, less one for each so many nodes.
+const COMPARED_PERCENT: usize = 50;
+const NODES_PER_PERCENT: usize = 125;
+const COMPARED_PERCENT_MIN: usize = 5;
 
 /// The plugins of a profile, in the order in which they are asked.
 pub(crate) type Plugins = [Box<dyn Plugin>];
@@ -25,53 +32,93 @@ pub(crate) struct Diagnosis {
     pub(crate) resolvable: Vec<String>,
 }
 
-/// The node for a pod. `turn` chooses among equally good ones.
+/// A plugin's name and its objection.
+type Objection = (&'static str, Rejection);
+
+/// The node for a pod. `turn` chooses among equally good ones, and with which node to begin where
+/// not all are looked at.
 pub(crate) fn choose(
     plugins: &Plugins,
     pod: &PodInfo,
     snapshot: &Snapshot,
     turn: usize,
 ) -> Result<String, Diagnosis> {
-    let mut diagnosis = Diagnosis {
-        nodes: snapshot.nodes().count(),
+    let count = snapshot.nodes().len();
+    if count == 0 {
+        return Err(Diagnosis::default());
+    }
+    let filters = concerned(plugins, pod, snapshot).map_err(|(plugin, rejection)| Diagnosis {
+        nodes: count,
+        general: Some(rejection.reasons.join(", ")),
+        plugins: [plugin].into(),
         ..Diagnosis::default()
-    };
-    if diagnosis.nodes == 0 {
-        return Err(diagnosis);
-    }
-    for plugin in plugins {
-        if let Err(rejection) = plugin.pre_filter(pod, snapshot) {
-            diagnosis.plugins.insert(plugin.name());
-            diagnosis.general = Some(rejection.reasons.join(", "));
-            return Err(diagnosis);
-        }
-    }
-    let mut fitting = Vec::new();
-    for node in snapshot.nodes() {
-        match fits(plugins, pod, node, snapshot) {
+    })?;
+    let enough = compared(count);
+    let mut fitting = Vec::with_capacity(enough);
+    let mut objections = Vec::new();
+    for node in snapshot.nodes_from(turn.wrapping_mul(enough) % count) {
+        match fits(&filters, pod, node, snapshot) {
             Ok(()) => fitting.push(node),
-            Err((plugin, rejection)) => {
-                diagnosis.plugins.insert(plugin);
-                if rejection.is_resolvable {
-                    diagnosis.resolvable.push(node.name.clone());
-                }
-                for reason in rejection.reasons {
-                    *diagnosis.reasons.entry(reason).or_default() += 1;
-                }
-            }
+            Err(objection) => objections.push((node, objection)),
+        }
+        if fitting.len() == enough {
+            break;
         }
     }
-    best(plugins, pod, (&fitting, snapshot), turn).ok_or(diagnosis)
+    let chosen = best(plugins, pod, (&fitting, snapshot), turn);
+    chosen.ok_or_else(|| diagnose(count, objections))
 }
 
-/// Whether no plugin objects to a node.
+/// How many nodes that fit are compared.
+fn compared(nodes: usize) -> usize {
+    let percent = COMPARED_PERCENT.saturating_sub(nodes / NODES_PER_PERCENT);
+    let share = nodes * percent.max(COMPARED_PERCENT_MIN) / 100;
+    share.max(COMPARED_MIN).min(nodes)
+}
+
+fn diagnose(nodes: usize, objections: Vec<(&NodeInfo, Objection)>) -> Diagnosis {
+    let mut diagnosis = Diagnosis {
+        nodes,
+        ..Diagnosis::default()
+    };
+    for (node, (plugin, rejection)) in objections {
+        diagnosis.plugins.insert(plugin);
+        if rejection.is_resolvable {
+            diagnosis.resolvable.push(node.name.clone());
+        }
+        for reason in rejection.reasons {
+            *diagnosis.reasons.entry(reason.into_owned()).or_default() += 1;
+        }
+    }
+    diagnosis.resolvable.sort();
+    diagnosis
+}
+
+/// The plugins that have to be asked about each node.
+pub(crate) fn concerned<'a>(
+    plugins: &'a Plugins,
+    pod: &PodInfo,
+    snapshot: &Snapshot,
+) -> Result<Vec<&'a dyn Plugin>, Objection> {
+    let mut concerned = Vec::with_capacity(plugins.len());
+    for plugin in plugins {
+        match plugin.pre_filter(pod, snapshot) {
+            Ok(Concern::Each) => concerned.push(&**plugin),
+            Ok(Concern::None) => {}
+            Err(rejection) => return Err((plugin.name(), rejection)),
+        }
+    }
+    Ok(concerned)
+}
+
+/// Whether no plugin of those that are concerned objects to a node.
 pub(crate) fn fits(
-    plugins: &Plugins,
+    concerned: &[&dyn Plugin],
     pod: &PodInfo,
     node: &NodeInfo,
     snapshot: &Snapshot,
-) -> Result<(), (&'static str, Rejection)> {
-    plugins.iter().try_for_each(|plugin| {
+) -> Result<(), Objection> {
+    concerned.iter().try_for_each(|plugin| {
         let verdict = plugin.filter(pod, node, snapshot);
         verdict.map_err(|rejection| (plugin.name(), rejection))
     })
@@ -87,7 +134,8 @@ fn best(
         return Some(only.name.clone());
     }
     let mut totals = vec![0; nodes.len()];
-    for plugin in plugins.iter().filter(|plugin| plugin.weight() > 0) {
+    let scoring = plugins.iter().filter(|plugin| plugin.weight() > 0);
+    for plugin in scoring.filter(|plugin| plugin.pre_score(pod) == Concern::Each) {
         let mut scores: Vec<i64> = nodes
             .iter()
             .map(|node| plugin.score(pod, node, snapshot))

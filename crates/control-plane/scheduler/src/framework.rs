@@ -1,5 +1,6 @@
 //! What a plugin can be asked, in the order of upstream's extension points.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use futures::future::BoxFuture;
@@ -28,14 +29,14 @@ pub(crate) enum Happening {
 /// Why a plugin does not want a pod, or does not want it on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rejection {
-    pub(crate) reasons: Vec<String>,
+    pub(crate) reasons: Vec<Cow<'static, str>>,
     /// Whether it would help if other pods went.
     pub(crate) is_resolvable: bool,
 }
 
 impl Rejection {
     /// Other pods going would not help.
-    pub(crate) fn firm(reason: impl Into<String>) -> Self {
+    pub(crate) fn firm(reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             reasons: vec![reason.into()],
             is_resolvable: false,
@@ -43,11 +44,27 @@ impl Rejection {
     }
 
     /// It might fit if other pods went.
-    pub(crate) fn resolvable(reason: impl Into<String>) -> Self {
+    pub(crate) fn resolvable(reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             reasons: vec![reason.into()],
             is_resolvable: true,
         }
+    }
+}
+
+/// Whether a plugin has anything to say about a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Concern {
+    /// It has to be asked about each node.
+    Each,
+    /// All nodes are the same to it.
+    None,
+}
+
+impl Concern {
+    /// [`Self::Each`] if there is something to ask.
+    pub(crate) fn when(is_concerned: bool) -> Self {
+        if is_concerned { Self::Each } else { Self::None }
     }
 }
 
@@ -66,9 +83,9 @@ pub(crate) trait Plugin: Send + Sync + Debug {
         Ok(())
     }
 
-    /// Whether any node would do.
-    fn pre_filter(&self, _pod: &PodInfo, _snapshot: &Snapshot) -> Result<(), Rejection> {
-        Ok(())
+    /// Whether any node would do, and whether [`Self::filter`] has anything against some.
+    fn pre_filter(&self, _pod: &PodInfo, _snapshot: &Snapshot) -> Result<Concern, Rejection> {
+        Ok(Concern::None)
     }
 
     /// Whether this node would do.
@@ -84,6 +101,11 @@ pub(crate) trait Plugin: Send + Sync + Debug {
     /// How much its scores count; 0 if it does not score.
     fn weight(&self) -> i64 {
         0
+    }
+
+    /// Whether [`Self::score`] tells nodes apart; asked of those that score.
+    fn pre_score(&self, _pod: &PodInfo) -> Concern {
+        Concern::Each
     }
 
     /// How well the node would do.

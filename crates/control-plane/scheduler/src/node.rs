@@ -12,6 +12,8 @@ use crate::resources::Resources;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NodeInfo {
     pub(crate) name: String,
+    /// Its place in the snapshot.
+    pub(crate) slot: usize,
     pub(crate) node: Option<Arc<Node>>,
     pub(crate) allocatable: Resources,
     pub(crate) requested: Resources,
@@ -19,14 +21,13 @@ pub(crate) struct NodeInfo {
     pub(crate) pods: HashMap<String, Arc<PodInfo>>,
     /// How many pods of each controller are here.
     by_controller: HashMap<String, usize>,
-    /// The pods that others must keep away from.
-    guards: HashMap<String, Arc<PodInfo>>,
 }
 
 impl NodeInfo {
-    pub(crate) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str, slot: usize) -> Self {
         Self {
             name: name.to_owned(),
+            slot,
             ..Self::default()
         }
     }
@@ -45,33 +46,23 @@ impl NodeInfo {
         if let Some(controller) = &pod.controller {
             *self.by_controller.entry(controller.clone()).or_default() += 1;
         }
-        if !pod.affinity.far.is_empty() {
-            self.guards.insert(pod.uid.clone(), Arc::clone(pod));
-        }
         self.pods.insert(pod.uid.clone(), Arc::clone(pod));
     }
 
-    pub(crate) fn remove(&mut self, uid: &str) {
-        let Some(pod) = self.pods.remove(uid) else {
-            return;
-        };
-        self.guards.remove(uid);
+    /// Takes a pod off; answers it as it was when it came.
+    pub(crate) fn remove(&mut self, uid: &str) -> Option<Arc<PodInfo>> {
+        let pod = self.pods.remove(uid)?;
         self.requested.subtract(&pod.requests);
         self.assumed_requested.subtract(&pod.assumed_requests);
-        let Some(controller) = &pod.controller else {
-            return;
-        };
-        if let Some(count) = self.by_controller.get_mut(controller) {
+        if let Some(controller) = &pod.controller
+            && let Some(count) = self.by_controller.get_mut(controller)
+        {
             *count -= 1;
             if *count == 0 {
                 self.by_controller.remove(controller);
             }
         }
-    }
-
-    /// The pods here that require others to keep away.
-    pub(crate) fn guards(&self) -> impl Iterator<Item = &Arc<PodInfo>> {
-        self.guards.values()
+        Some(pod)
     }
 
     pub(crate) fn siblings(&self, pod: &PodInfo) -> usize {

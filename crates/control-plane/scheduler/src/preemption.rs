@@ -89,12 +89,12 @@ fn try_node(
 }
 
 fn fits(plugins: &Plugins, pod: &PodInfo, snapshot: &Snapshot, node: &str) -> bool {
-    let mut before = plugins.iter();
     let Some(node) = snapshot.node(node) else {
         return false;
     };
-    before.all(|plugin| plugin.pre_filter(pod, snapshot).is_ok())
-        && cycle::fits(plugins, pod, node, snapshot).is_ok()
+    cycle::concerned(plugins, pod, snapshot)
+        .and_then(|concerned| cycle::fits(&concerned, pod, node, snapshot))
+        .is_ok()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Invariant: a pod is in exactly one of these, or in none while it is being worked on.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +45,9 @@ pub(crate) struct Queue {
     ready: BTreeSet<Place>,
     /// Pods that come back by time, by when.
     timed: BTreeSet<(Duration, String)>,
+    /// Of these, the ones that may come back sooner.
+    rejected: HashSet<String>,
+    gated: usize,
     sequence: u64,
 }
 
@@ -72,6 +75,7 @@ impl Queue {
                 rejected_by: BTreeSet::new(),
             };
             self.entries.insert(uid.clone(), entry);
+            self.gated += 1;
             if !is_gated {
                 self.make_ready(&uid);
             }
@@ -116,6 +120,7 @@ impl Queue {
             entry.rejected_by = plugins;
             entry.state = State::Rejected(due);
             self.timed.insert((due, uid.to_owned()));
+            self.rejected.insert(uid.to_owned());
         }
     }
 
@@ -129,12 +134,11 @@ impl Queue {
 
     /// Something happened that helps pods which only plugins of `helped` have rejected, or nobody.
     pub(crate) fn wake(&mut self, helps: impl Fn(&str) -> bool, now: Duration) {
-        let woken = self.entries.iter().filter(|(_, entry)| {
-            let by = &entry.rejected_by;
-            matches!(entry.state, State::Rejected(_))
-                && (by.is_empty() || by.iter().any(|plugin| helps(plugin)))
+        let woken = self.rejected.iter().filter(|uid| {
+            let by = self.entries.get(*uid).map(|entry| &entry.rejected_by);
+            by.is_some_and(|by| by.is_empty() || by.iter().any(|plugin| helps(plugin)))
         });
-        let woken: Vec<String> = woken.map(|(uid, _)| uid.clone()).collect();
+        let woken: Vec<String> = woken.cloned().collect();
         for uid in woken {
             self.try_again(&uid, now);
         }
@@ -156,17 +160,12 @@ impl Queue {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for entry in self.entries.values() {
-            match entry.state {
-                State::Ready(_) => counts.active += 1,
-                State::Waiting(_) => counts.backoff += 1,
-                State::Rejected(_) => counts.unschedulable += 1,
-                State::Gated => counts.gated += 1,
-                State::Taken => {}
-            }
+        Counts {
+            active: self.ready.len(),
+            backoff: self.timed.len() - self.rejected.len(),
+            unschedulable: self.rejected.len(),
+            gated: self.gated,
         }
-        counts
     }
 
     fn try_again(&mut self, uid: &str, now: Duration) {
@@ -204,8 +203,10 @@ impl Queue {
             }
             Some(State::Waiting(due) | State::Rejected(due)) => {
                 self.timed.remove(&(*due, uid.to_owned()));
+                self.rejected.remove(uid);
             }
-            Some(State::Gated | State::Taken) | None => {}
+            Some(State::Gated) => self.gated -= 1,
+            Some(State::Taken) | None => {}
         }
     }
 }

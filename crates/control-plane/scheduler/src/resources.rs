@@ -11,51 +11,85 @@ const SCORE_MEMORY: i64 = 200 * 1024 * 1024;
 
 type Amounts = BTreeMap<String, Quantity>;
 
+/// The resources that every node has. They are asked about for each node and pod, so they are not
+/// looked up by name.
+const COMMON: [&str; 4] = ["cpu", "memory", "ephemeral-storage", "pods"];
+pub(crate) const CPU: usize = 0;
+pub(crate) const MEMORY: usize = 1;
+pub(crate) const PODS: usize = 3;
+
 /// What is asked for or offered: processors in thousandths, all else in units.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Resources(BTreeMap<String, i64>);
+pub(crate) struct Resources {
+    common: [i64; COMMON.len()],
+    others: BTreeMap<String, i64>,
+}
 
 impl Resources {
     pub(crate) fn of(amounts: Option<&Amounts>) -> Self {
-        let amounts = amounts.into_iter().flatten();
-        Self(
-            amounts
-                .map(|(name, amount)| (name.clone(), number(name, amount)))
-                .collect(),
-        )
+        let mut resources = Self::default();
+        for (name, amount) in amounts.into_iter().flatten() {
+            *resources.amount(name) = number(name, amount);
+        }
+        resources
+    }
+
+    /// One of those that every node has.
+    pub(crate) fn common(&self, resource: usize) -> i64 {
+        self.common[resource]
     }
 
     pub(crate) fn get(&self, name: &str) -> i64 {
-        self.0.get(name).copied().unwrap_or(0)
+        match COMMON.iter().position(|common| *common == name) {
+            Some(common) => self.common[common],
+            None => self.others.get(name).copied().unwrap_or(0),
+        }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, i64)> {
-        self.0.iter().map(|(name, amount)| (name.as_str(), *amount))
+    /// Each resource of which `self` is more than nothing, its amount, and that of two others.
+    pub(crate) fn beside<'a>(
+        &'a self,
+        one: &'a Self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = (&'a str, i64, i64, i64)> {
+        let common = COMMON.iter().enumerate().map(|(at, name)| {
+            let amounts = (self.common[at], one.common[at], other.common[at]);
+            (*name, amounts.0, amounts.1, amounts.2)
+        });
+        let others = self
+            .others
+            .iter()
+            .map(|(name, amount)| (name.as_str(), *amount, one.get(name), other.get(name)));
+        common.chain(others).filter(|(_, amount, _, _)| *amount > 0)
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        for (name, amount) in &other.0 {
-            let sum = self.0.entry(name.clone()).or_insert(0);
-            *sum = sum.saturating_add(*amount);
-        }
+        self.combine(other, i64::saturating_add);
     }
 
     pub(crate) fn subtract(&mut self, other: &Self) {
-        for (name, amount) in &other.0 {
-            let rest = self.0.entry(name.clone()).or_insert(0);
-            *rest = rest.saturating_sub(*amount);
-        }
+        self.combine(other, i64::saturating_sub);
     }
 
     fn at_least(&mut self, other: &Self) {
-        for (name, amount) in &other.0 {
-            let most = self.0.entry(name.clone()).or_insert(0);
-            *most = (*most).max(*amount);
+        self.combine(other, i64::max);
+    }
+
+    fn combine(&mut self, other: &Self, with: impl Fn(i64, i64) -> i64) {
+        for (own, amount) in self.common.iter_mut().zip(other.common) {
+            *own = with(*own, amount);
+        }
+        for (name, amount) in &other.others {
+            let own = self.amount(name);
+            *own = with(*own, *amount);
         }
     }
 
-    fn floor(&mut self, name: &str, amount: i64) {
-        self.0.entry(name.to_owned()).or_insert(amount);
+    fn amount(&mut self, name: &str) -> &mut i64 {
+        match COMMON.iter().position(|common| *common == name) {
+            Some(common) => &mut self.common[common],
+            None => self.others.entry(name.to_owned()).or_insert(0),
+        }
     }
 }
 
@@ -75,10 +109,19 @@ fn number(name: &str, amount: &Quantity) -> i64 {
 pub(crate) fn requests(spec: &PodSpec) -> (Resources, Resources) {
     let asked = |container: &Container| asked(container.resources.as_ref());
     let assumed = |container: &Container| {
-        let mut asked = asked(container);
-        asked.floor("cpu", SCORE_MILLI_CPU);
-        asked.floor("memory", SCORE_MEMORY);
-        asked
+        let named = |name: &str| {
+            let resources = container.resources.as_ref();
+            let requests = resources.and_then(|resources| resources.requests.as_ref());
+            requests.is_some_and(|requests| requests.contains_key(name))
+        };
+        let mut assumed = asked(container);
+        if !named("cpu") {
+            assumed.common[CPU] = SCORE_MILLI_CPU;
+        }
+        if !named("memory") {
+            assumed.common[MEMORY] = SCORE_MEMORY;
+        }
+        assumed
     };
     (pod(spec, asked), pod(spec, assumed))
 }
@@ -109,8 +152,12 @@ fn pod(spec: &PodSpec, of: impl Fn(&Container) -> Resources) -> Resources {
     }
     total.at_least(&peak);
     // What is asked for the pod as a whole stands before the sum of its containers.
-    for (name, amount) in asked(spec.resources.as_ref()).0 {
-        total.0.insert(name, amount);
+    let whole = spec
+        .resources
+        .as_ref()
+        .and_then(|whole| whole.requests.as_ref());
+    for (name, amount) in whole.into_iter().flatten() {
+        *total.amount(name) = number(name, amount);
     }
     total.add(&Resources::of(spec.overhead.as_ref()));
     total

@@ -197,9 +197,10 @@ impl Scheduler {
         for plugin in self.plugins.iter() {
             if let Err(rejection) = plugin.reserve(info, chosen) {
                 self.unreserve(info);
-                let reasons = rejection.reasons.into_iter().map(|reason| (reason, 1));
+                let reasons = rejection.reasons.into_iter();
+                let reasons = reasons.map(|reason| (reason.into_owned(), 1));
                 return Err(Diagnosis {
-                    nodes: self.snapshot.nodes().count(),
+                    nodes: self.snapshot.nodes().len(),
                     reasons: reasons.collect(),
                     plugins: [plugin.name()].into(),
                     ..Diagnosis::default()

@@ -11,9 +11,14 @@ use crate::selection::{self, Labels};
 /// The labels of a namespace.
 pub(crate) type NamespaceLabels<'a> = &'a dyn Fn(&str) -> Option<Labels>;
 
+/// What upstream counts a required term of a running pod for, when nodes are scored.
+const REQUIRED_WEIGHT: i64 = 1;
+
 /// One term, ready to be matched.
 #[derive(Debug, Clone)]
 pub(crate) struct Term {
+    /// Terms with the same text are the same.
+    pub(crate) id: String,
     pub(crate) topology_key: String,
     selector: Selector,
     namespaces: Vec<String>,
@@ -32,12 +37,20 @@ impl Term {
         let selector = with_own(term.label_selector.as_ref(), ("In", keys), labels);
         let keys = term.mismatch_label_keys.as_deref().unwrap_or_default();
         let selector = with_own(selector.as_ref(), ("NotIn", keys), labels);
-        Self {
+        let mut term = Self {
+            id: String::new(),
             topology_key: term.topology_key.clone(),
             selector: selector.map_or_else(Selector::nothing, |s| selection::labels(&s)),
             namespaces,
             namespace_selector: term.namespace_selector.as_ref().map(selection::labels),
-        }
+        };
+        term.id = format!("{term:?}");
+        term
+    }
+
+    /// Whether what it matches depends on labels of namespaces, which change.
+    pub(crate) fn asks_namespaces(&self) -> bool {
+        self.namespace_selector.is_some()
     }
 
     /// Whether it is about a pod with these labels in this namespace.
@@ -76,6 +89,15 @@ pub(crate) fn with_own(
     Some(selector)
 }
 
+/// How a running pod sees the pods that its term matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Stance {
+    /// They must keep away.
+    Guard,
+    /// They are welcome, or with less than nothing, not.
+    Wish(i64),
+}
+
 /// What a pod asks about the pods near it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Affinity {
@@ -86,6 +108,16 @@ pub(crate) struct Affinity {
 }
 
 impl Affinity {
+    /// What later pods have to heed once the pod has its node.
+    pub(crate) fn stances(&self) -> impl Iterator<Item = (Stance, &Term)> {
+        let guards = self.far.iter().map(|term| (Stance::Guard, term));
+        let near = self.near.iter();
+        let near = near.map(|term| (Stance::Wish(REQUIRED_WEIGHT), term));
+        let wishes = self.wishes.iter();
+        let wishes = wishes.map(|(weight, term)| (Stance::Wish(*weight), term));
+        guards.chain(near).chain(wishes)
+    }
+
     pub(crate) fn of(
         spec: &PodSpec,
         namespace: &str,

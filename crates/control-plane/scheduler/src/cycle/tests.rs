@@ -90,3 +90,18 @@ fn what_is_not_known_is_named() {
         Some("resourceClaims are not implemented")
     );
 }
+
+#[test]
+fn in_large_clusters_some_nodes_that_fit_are_enough() {
+    // Upstream's `numFeasibleNodesToFind`.
+    for (nodes, compared) in [
+        (3, 3),
+        (100, 100),
+        (150, 100),
+        (1000, 420),
+        (6000, 300),
+        (0, 0),
+    ] {
+        assert_eq!(super::compared(nodes), compared, "{nodes} nodes");
+    }
+}

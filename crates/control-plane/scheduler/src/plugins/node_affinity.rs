@@ -1,24 +1,35 @@
 //! Heeds node selectors and node affinity, required and preferred.
 
-use k8s_openapi::api::core::v1::NodeAffinity as Affinity;
+use k8s_openapi::api::core::v1::{Affinity, NodeAffinity as Preferences};
 
-use crate::framework::{Happening, Plugin, Rejection, scale};
+use crate::framework::{Concern, Happening, Plugin, Rejection, scale};
 use crate::node::NodeInfo;
 use crate::pod::PodInfo;
-use crate::selection;
+use crate::selection::{self, Labels};
 use crate::snapshot::Snapshot;
 
 #[derive(Debug)]
 pub(super) struct NodeAffinity;
 
 /// Whether the node selector and the required node affinity of a pod allow a node.
-pub(super) fn is_wanted(pod: &PodInfo, node: &NodeInfo) -> bool {
+fn is_wanted(pod: &PodInfo, node: &NodeInfo) -> bool {
+    let spec = pod.spec();
+    allows(spec.node_selector.as_ref(), spec.affinity.as_ref(), node)
+}
+
+/// Whether a node selector and a required node affinity allow a node.
+pub(super) fn allows(
+    selector: Option<&Labels>,
+    affinity: Option<&Affinity>,
+    node: &NodeInfo,
+) -> bool {
     let labels = node.labels();
-    let selector = pod.spec().node_selector.iter().flatten();
-    if { selector }.any(|(key, value)| labels.get(key) != Some(value)) {
+    let mut selector = selector.into_iter().flatten();
+    if selector.any(|(key, value)| labels.get(key) != Some(value)) {
         return false;
     }
-    let required = affinity(pod).and_then(|affinity| {
+    let affinity = affinity.and_then(|affinity| affinity.node_affinity.as_ref());
+    let required = affinity.and_then(|affinity| {
         affinity
             .required_during_scheduling_ignored_during_execution
             .as_ref()
@@ -26,7 +37,7 @@ pub(super) fn is_wanted(pod: &PodInfo, node: &NodeInfo) -> bool {
     required.is_none_or(|required| selection::selects(required, (&node.name, labels)))
 }
 
-fn affinity(pod: &PodInfo) -> Option<&Affinity> {
+fn affinity(pod: &PodInfo) -> Option<&Preferences> {
     pod.spec().affinity.as_ref()?.node_affinity.as_ref()
 }
 
@@ -39,6 +50,11 @@ impl Plugin for NodeAffinity {
         &[Happening::NodeAdded, Happening::NodeLabels]
     }
 
+    fn pre_filter(&self, pod: &PodInfo, _: &Snapshot) -> Result<Concern, Rejection> {
+        let has_selector = pod.spec().node_selector.iter().flatten().next().is_some();
+        Ok(Concern::when(has_selector || affinity(pod).is_some()))
+    }
+
     fn filter(&self, pod: &PodInfo, node: &NodeInfo, _: &Snapshot) -> Result<(), Rejection> {
         if is_wanted(pod, node) {
             return Ok(());
@@ -49,6 +65,10 @@ impl Plugin for NodeAffinity {
 
     fn weight(&self) -> i64 {
         2
+    }
+
+    fn pre_score(&self, pod: &PodInfo) -> Concern {
+        Concern::when(affinity(pod).is_some())
     }
 
     fn score(&self, pod: &PodInfo, node: &NodeInfo, _: &Snapshot) -> i64 {

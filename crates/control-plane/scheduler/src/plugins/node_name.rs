@@ -1,6 +1,6 @@
 //! Heeds a node that the pod names itself.
 
-use crate::framework::{Happening, Plugin, Rejection};
+use crate::framework::{Concern, Happening, Plugin, Rejection};
 use crate::node::NodeInfo;
 use crate::pod::PodInfo;
 use crate::snapshot::Snapshot;
@@ -15,6 +15,10 @@ impl Plugin for NodeName {
 
     fn hints(&self) -> &'static [Happening] {
         &[Happening::NodeAdded]
+    }
+
+    fn pre_filter(&self, pod: &PodInfo, _: &Snapshot) -> Result<Concern, Rejection> {
+        Ok(Concern::when(pod.node().is_some()))
     }
 
     fn filter(&self, pod: &PodInfo, node: &NodeInfo, _: &Snapshot) -> Result<(), Rejection> {

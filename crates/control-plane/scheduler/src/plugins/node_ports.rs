@@ -1,6 +1,6 @@
 //! No two pods of a node take the same of its ports.
 
-use crate::framework::{Happening, Plugin, Rejection};
+use crate::framework::{Concern, Happening, Plugin, Rejection};
 use crate::node::NodeInfo;
 use crate::pod::PodInfo;
 use crate::snapshot::Snapshot;
@@ -17,10 +17,11 @@ impl Plugin for NodePorts {
         &[Happening::NodeAdded, Happening::PodGone]
     }
 
+    fn pre_filter(&self, pod: &PodInfo, _: &Snapshot) -> Result<Concern, Rejection> {
+        Ok(Concern::when(!pod.ports.is_empty()))
+    }
+
     fn filter(&self, pod: &PodInfo, node: &NodeInfo, _: &Snapshot) -> Result<(), Rejection> {
-        if pod.ports.is_empty() {
-            return Ok(());
-        }
         let mut taken = node.pods.values().flat_map(|other| &other.ports);
         if taken.any(|taken| pod.ports.iter().any(|port| port.conflicts(taken))) {
             let reason = "node(s) didn't have free ports for the requested pod ports";

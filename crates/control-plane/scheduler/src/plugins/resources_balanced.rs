@@ -3,6 +3,7 @@
 use crate::framework::{Plugin, SCORE_MAX};
 use crate::node::NodeInfo;
 use crate::pod::PodInfo;
+use crate::resources::{CPU, MEMORY};
 use crate::snapshot::Snapshot;
 
 #[derive(Debug)]
@@ -18,15 +19,15 @@ impl Plugin for NodeResourcesBalancedAllocation {
     }
 
     fn score(&self, pod: &PodInfo, node: &NodeInfo, _: &Snapshot) -> i64 {
-        let percent = |name: &str| {
-            let room = node.allocatable.get(name);
-            let taken = node.requested.get(name) + pod.requests.get(name);
+        let percent = |resource: usize| {
+            let room = node.allocatable.common(resource);
+            let taken = node.requested.common(resource) + pod.requests.common(resource);
             if room == 0 {
                 return SCORE_MAX;
             }
             (taken.saturating_mul(SCORE_MAX) / room).clamp(0, SCORE_MAX)
         };
         // Of two numbers, the standard deviation is half their distance.
-        SCORE_MAX - (percent("cpu") - percent("memory")).abs() / 2
+        SCORE_MAX - (percent(CPU) - percent(MEMORY)).abs() / 2
     }
 }

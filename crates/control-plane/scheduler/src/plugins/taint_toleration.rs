@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Toleration;
 
-use crate::framework::{Happening, Plugin, Rejection, scale};
+use crate::framework::{Concern, Happening, Plugin, Rejection, scale};
 use crate::node::NodeInfo;
 use crate::pod::PodInfo;
 use crate::selection;
@@ -18,6 +18,10 @@ impl Plugin for TaintToleration {
 
     fn hints(&self) -> &'static [Happening] {
         &[Happening::NodeAdded, Happening::NodeTaints]
+    }
+
+    fn pre_filter(&self, _: &PodInfo, _: &Snapshot) -> Result<Concern, Rejection> {
+        Ok(Concern::Each)
     }
 
     fn filter(&self, pod: &PodInfo, node: &NodeInfo, _: &Snapshot) -> Result<(), Rejection> {

@@ -16,7 +16,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use styr_base::SharedClock;
 use styr_client::{Cache, Client, Key};
 
-use crate::framework::{Happening, Plugin, Rejection};
+use crate::framework::{Concern, Happening, Plugin, Rejection};
 use crate::node::NodeInfo;
 use crate::pod::PodInfo;
 use crate::selection;
@@ -187,19 +187,19 @@ impl Plugin for VolumeBinding {
         ]
     }
 
-    fn pre_filter(&self, pod: &PodInfo, _: &Snapshot) -> Result<(), Rejection> {
+    fn pre_filter(&self, pod: &PodInfo, _: &Snapshot) -> Result<Concern, Rejection> {
+        if !claims::has_some(pod) {
+            return Ok(Concern::None);
+        }
         let claims = claims::of(&self.storage, pod).map_err(Rejection::firm)?;
         if claims.has_immediate {
             let reason = "pod has unbound immediate PersistentVolumeClaims";
             return Err(Rejection::firm(reason));
         }
-        Ok(())
+        Ok(Concern::Each)
     }
 
     fn filter(&self, pod: &PodInfo, node: &NodeInfo, _: &Snapshot) -> Result<(), Rejection> {
-        if !claims::has_some(pod) {
-            return Ok(());
-        }
         self.plan(pod, node).map(drop)
     }
 

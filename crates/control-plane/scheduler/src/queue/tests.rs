@@ -67,3 +67,36 @@ fn a_gate_that_opens_lets_the_pod_in() {
     queue.remove("p");
     assert!(!queue.has_ready());
 }
+
+#[test]
+fn each_pod_is_counted_where_it_waits() {
+    let mut queue = Queue::default();
+    for name in ["ready", "rejected", "failed", "gone"] {
+        queue.add(pod(name, &json!({})), false, SECOND);
+    }
+    queue.add(pod("gated", &json!({})), true, SECOND);
+    names(&mut queue);
+    queue.reject("rejected", ["NodePorts"].into(), SECOND);
+    queue.reject("gone", ["NodePorts"].into(), SECOND);
+    queue.fail("failed", SECOND);
+    queue.remove("gone");
+    queue.add(pod("late", &json!({})), false, SECOND);
+    let counts = queue.counts();
+    let counts = (
+        counts.active,
+        counts.backoff,
+        counts.unschedulable,
+        counts.gated,
+    );
+    assert_eq!(counts, (1, 1, 1, 1));
+    queue.wake(|_| true, SECOND * 60);
+    queue.remove("gated");
+    let counts = queue.counts();
+    let counts = (
+        counts.active,
+        counts.backoff,
+        counts.unschedulable,
+        counts.gated,
+    );
+    assert_eq!(counts, (2, 1, 0, 0));
+}

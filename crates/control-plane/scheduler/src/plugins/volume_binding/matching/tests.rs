@@ -35,7 +35,7 @@ fn volume(name: &str, size: &str, host: &str, reference: &Value) -> Volume {
 
 fn host() -> NodeInfo {
     let labels = json!({ "kubernetes.io/hostname": "a" });
-    let mut info = NodeInfo::new("a");
+    let mut info = NodeInfo::new("a", 0);
     info.set_node(Some(node("a", &labels, &json!({}))));
     info
 }
