@@ -2,11 +2,14 @@
 //!
 //! The number of connections is limited; a shutdown lets running requests end.
 
+mod cork;
+
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -151,12 +154,27 @@ where
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX);
+    let (io, cork) = cork::cork(io);
     let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(io), handler));
-    tokio::select! {
-        ended = serving.as_mut() => return ended,
-        () = shutdown.requested() => serving.as_mut().graceful_shutdown(),
-    }
-    serving.await
+    let mut stop = pin!(shutdown.requested());
+    let mut is_stopping = false;
+    let ended = poll_fn(|context| {
+        if !is_stopping && stop.as_mut().poll(context).is_ready() {
+            is_stopping = true;
+            serving.as_mut().graceful_shutdown();
+        }
+        let ended = serving.as_mut().poll(context);
+        // If the client cannot take it now, this task is woken when it can.
+        if let (Poll::Pending, Poll::Ready(Err(error))) = (&ended, cork.flush(context)) {
+            return Poll::Ready(Err(error.into()));
+        }
+        ended
+    });
+    ended.await?;
+    cork.take_off();
+    // An upgraded connection lives on in another task, which may have written already.
+    poll_fn(|context| cork.flush(context)).await?;
+    Ok(())
 }
 
 /// Binds a listener; the error names the address.
