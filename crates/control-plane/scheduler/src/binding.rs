@@ -8,8 +8,8 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::framework::Plugin;
 use crate::pod::PodInfo;
 
-/// Requests on their way at a time.
-const REQUESTS_MAX: usize = 64;
+/// Requests on their way at a time; each has a connection of its own.
+const REQUESTS_MAX: usize = 32;
 
 /// How a binding ended.
 #[derive(Debug)]

@@ -15,6 +15,9 @@ pub(crate) struct NodeInfo {
     /// Its place in the snapshot.
     pub(crate) slot: usize,
     pub(crate) node: Option<Arc<Node>>,
+    /// These two are asked for each pod, so they are kept at hand.
+    pub(crate) taints: Vec<Taint>,
+    pub(crate) is_unschedulable: bool,
     pub(crate) allocatable: Resources,
     pub(crate) requested: Resources,
     pub(crate) assumed_requested: Resources,
@@ -36,6 +39,10 @@ impl NodeInfo {
         let status = node.as_ref().and_then(|node| node.status.as_ref());
         let allocatable = status.and_then(|status| status.allocatable.as_ref());
         self.allocatable = Resources::of(allocatable);
+        let spec = node.as_ref().and_then(|node| node.spec.as_ref());
+        let taints = spec.and_then(|spec| spec.taints.clone());
+        self.taints = taints.unwrap_or_default();
+        self.is_unschedulable = spec.is_some_and(|spec| spec.unschedulable == Some(true));
         self.node = node;
     }
 
@@ -75,16 +82,5 @@ impl NodeInfo {
         static NONE: BTreeMap<String, String> = BTreeMap::new();
         let labels = self.node.as_ref().and_then(|n| n.metadata.labels.as_ref());
         labels.unwrap_or(&NONE)
-    }
-
-    pub(crate) fn taints(&self) -> &[Taint] {
-        let spec = self.node.as_ref().and_then(|node| node.spec.as_ref());
-        spec.and_then(|spec| spec.taints.as_deref())
-            .unwrap_or_default()
-    }
-
-    pub(crate) fn is_unschedulable(&self) -> bool {
-        let spec = self.node.as_ref().and_then(|node| node.spec.as_ref());
-        spec.is_some_and(|spec| spec.unschedulable == Some(true))
     }
 }

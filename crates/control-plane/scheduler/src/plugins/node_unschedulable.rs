@@ -25,7 +25,7 @@ impl Plugin for NodeUnschedulable {
     }
 
     fn filter(&self, pod: &PodInfo, node: &NodeInfo, _: &Snapshot) -> Result<(), Rejection> {
-        if !node.is_unschedulable() {
+        if !node.is_unschedulable {
             return Ok(());
         }
         let taint = Taint {

@@ -26,7 +26,7 @@ impl Plugin for TaintToleration {
 
     fn filter(&self, pod: &PodInfo, node: &NodeInfo, _: &Snapshot) -> Result<(), Rejection> {
         let tolerations = tolerations(pod);
-        let mut taints = node.taints().iter().filter(|taint| {
+        let mut taints = node.taints.iter().filter(|taint| {
             let is_firm = taint.effect == "NoSchedule" || taint.effect == "NoExecute";
             is_firm && !selection::is_tolerated(tolerations, taint)
         });
@@ -42,7 +42,7 @@ impl Plugin for TaintToleration {
 
     fn score(&self, pod: &PodInfo, node: &NodeInfo, _: &Snapshot) -> i64 {
         let tolerations = tolerations(pod);
-        let taints = node.taints().iter().filter(|taint| {
+        let taints = node.taints.iter().filter(|taint| {
             taint.effect == "PreferNoSchedule" && !selection::is_tolerated(tolerations, taint)
         });
         taints.map(|_| 1).sum()

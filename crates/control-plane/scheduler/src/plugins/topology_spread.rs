@@ -157,7 +157,7 @@ impl Census for Selected {
             node_affinity::allows(node_selector.as_ref(), affinity.as_ref(), node)
         };
         let is_tolerated = |tolerations: &Vec<Toleration>| {
-            node.taints().iter().all(|taint| {
+            node.taints.iter().all(|taint| {
                 taint.effect == "PreferNoSchedule" || selection::is_tolerated(tolerations, taint)
             })
         };
