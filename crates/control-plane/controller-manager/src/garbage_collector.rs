@@ -8,6 +8,7 @@
 
 mod collect;
 mod graph;
+mod monitor;
 mod monitors;
 mod write;
 

@@ -9,11 +9,11 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use styr_base::{Backoff, Tasks};
 use styr_client::work_queue::WorkQueue;
-use styr_client::{Address, Cache, Change, Key, Metadata, Object, Scope, Subscription};
+use styr_client::{Address, Change, Key, Object, Scope, Subscription};
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
 use super::graph::Graph;
+use super::monitor::{Monitor, Observer};
 use crate::context::Context;
 use crate::shared::discovery::{self, Served};
 
@@ -26,14 +26,6 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// Where a kind is served, by `apiVersion` and kind.
 pub(super) type Kinds = BTreeMap<(String, String), Address>;
-
-/// The watch of one resource.
-struct Monitor {
-    _cache: Cache<Metadata>,
-    task: AbortHandle,
-    /// Whether all that existed at the start is in the graph.
-    drained: watch::Receiver<bool>,
-}
 
 pub(super) struct Monitors {
     context: Context,
@@ -124,29 +116,21 @@ impl Monitors {
             .filter(|served| is_collectable(served))
             .map(|served| (served.address.clone(), served))
             .collect();
-        self.running().retain(|address, monitor| {
+        self.running().retain(|address, _| {
             // A group that does not answer now is not gone.
             let is_stale = discovered
                 .stale
                 .iter()
                 .any(|s| s.split('/').next() == Some(&address.group));
-            let keep = wanted.contains_key(address) || is_stale;
-            if !keep {
-                monitor.task.abort();
-            }
-            keep
+            wanted.contains_key(address) || is_stale
         });
         for (address, served) in wanted {
             if !self.running().contains_key(&address) {
-                let monitor = self.start(&address, &served.kind, queue.clone());
+                let monitor = self.start(served, queue);
                 self.running().insert(address, monitor);
             }
         }
-        let drained: Vec<_> = self
-            .running()
-            .values()
-            .map(|monitor| monitor.drained.clone())
-            .collect();
+        let drained: Vec<_> = self.running().values().map(Monitor::drained).collect();
         // Not the caches but the graph has to be complete. A monitor that has ended no longer counts.
         join_all(drained.into_iter().map(|mut drained| async move {
             let _ = drained.wait_for(|drained| *drained).await;
@@ -160,39 +144,16 @@ impl Monitors {
         self.running.lock().expect("no holder of this lock panics")
     }
 
-    fn start(&self, address: &Address, kind: &str, queue: WorkQueue<Key>) -> Monitor {
-        let cache = self
-            .context
-            .caches
-            .cache_at::<Metadata>(address.clone(), Scope::all());
-        let mut changes = cache.subscribe();
-        let (graph, address, kind) = (Arc::clone(&self.graph), address.clone(), kind.to_owned());
-        let (drained, told) = watch::channel(false);
-        let task = self.tasks.spawn_infallible(async move {
-            while let Some(change) = changes.next().await {
-                let look_at = {
-                    let mut graph = graph.lock().expect("no holder of this lock panics");
-                    match &change {
-                        Change::Applied { new, .. } => graph.apply(&address, &kind, &new.metadata),
-                        Change::Deleted(last) => {
-                            graph.remove(last.metadata.uid.as_deref().unwrap_or_default())
-                        }
-                        Change::Synced => {
-                            drained.send_replace(true);
-                            Vec::new()
-                        }
-                    }
-                };
-                look_at
-                    .into_iter()
-                    .for_each(|uid| queue.add(Key::cluster(uid)));
-            }
-        });
-        Monitor {
-            _cache: cache,
-            task,
-            drained: told,
-        }
+    fn start(&self, served: &Served, queue: &WorkQueue<Key>) -> Monitor {
+        let observer = Observer {
+            address: &served.address,
+            kind: &served.kind,
+            caches: &self.context.caches,
+            graph: &self.graph,
+            queue,
+            tasks: &self.tasks,
+        };
+        observer.start()
     }
 }
 
