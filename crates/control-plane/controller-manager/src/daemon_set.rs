@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::join_all;
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, LabelSelector, Preconditions};
@@ -24,7 +23,7 @@ use styr_client::{Cache, Change, Error, Index, Scope, controller_of};
 
 use crate::context::Context;
 use crate::shared::revisions::{self, History, Settled};
-use crate::shared::{nodes, ownership, selector};
+use crate::shared::{nodes, ownership, selector, side_by_side};
 use plan::{Observed, Plan, Removal, plan};
 
 /// Upstream's back-off of pods that fail on a node.
@@ -219,8 +218,8 @@ impl DaemonSets {
         let deletions = removals
             .iter()
             .map(|removal| self.delete(key, daemon_set, removal));
-        let (created, deleted) =
-            futures::future::join(join_all(creations), join_all(deletions)).await;
+        let failed =
+            side_by_side::create_and_delete(creations.collect(), deletions.collect()).await;
         if observed.may_act && is_idle {
             history
                 .clean_up(
@@ -236,7 +235,7 @@ impl DaemonSets {
             let written = self.context.client.replace_status(&object).await?;
             self.daemon_sets.observe_write(written);
         }
-        if let Some(error) = created.into_iter().chain(deleted).find_map(Result::err) {
+        if let Some(error) = failed {
             return Err(error.into());
         }
         Ok(then.map_or(Next::Wait, Next::After))

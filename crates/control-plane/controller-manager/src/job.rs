@@ -14,7 +14,6 @@ mod template;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::future::join_all;
 use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
@@ -23,7 +22,7 @@ use styr_client::expectations::Expectations;
 use styr_client::{Cache, Change, Error, Index, Scope, controller_of};
 
 use crate::context::Context;
-use crate::shared::{ownership, selector};
+use crate::shared::{ownership, selector, side_by_side};
 use plan::{Observed, Plan, plan};
 
 /// Other values of `managedBy` are somebody else's.
@@ -135,9 +134,8 @@ impl Jobs {
     async fn settle(&self, job: &Arc<Job>, counted: count::Counted) -> anyhow::Result<()> {
         let noted = self.write_status(job, counted.noted).await?;
         let releases = counted.release.iter().map(|pod| self.release(pod));
-        if let Some(error) = join_all(releases).await.into_iter().find_map(Result::err) {
-            return Err(error.into());
-        }
+        let released = side_by_side::run(releases.collect()).await;
+        released.into_iter().collect::<Result<(), _>>()?;
         self.write_status(&noted, counted.settled).await?;
         Ok(())
     }
@@ -168,14 +166,14 @@ impl Jobs {
             .iter()
             .map(|creation| self.create(key, job, creation));
         let deletions = plan.delete.iter().map(|pod| self.delete(key, job, pod));
-        let (created, deleted) =
-            futures::future::join(join_all(creations), join_all(deletions)).await;
+        let failed =
+            side_by_side::create_and_delete(creations.collect(), deletions.collect()).await;
         if let Some((kind, reason, message)) = plan.event {
             let object = styr_client::events::reference(&**job);
             self.context.recorder.record(object, kind, reason, message);
         }
         self.write_status(job, plan.status).await?;
-        match created.into_iter().chain(deleted).find_map(Result::err) {
+        match failed {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }

@@ -12,7 +12,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::future::join_all;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{Pod, ReplicationController};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions};
@@ -21,7 +20,7 @@ use styr_client::expectations::Expectations;
 use styr_client::{Cache, Change, Error, Index, Scope, controller_of};
 
 use crate::context::Context;
-use crate::shared::{ownership, pods, selector, slow_start};
+use crate::shared::{ownership, pods, selector, side_by_side, slow_start};
 use owner::{Owner, Wanted};
 use plan::{Action, Observed, Plan, plan};
 
@@ -173,10 +172,8 @@ impl<K: Owner> Replicas<K> {
                 let keys: Vec<Key> = pods.iter().map(|pod| Key::of(&**pod)).collect();
                 self.expectations.expect_deletions(key, keys);
                 let deletions = pods.iter().map(|pod| self.delete(key, owner, pod));
-                let failed = join_all(deletions)
-                    .await
-                    .into_iter()
-                    .find_map(Result::err)?;
+                let deleted = side_by_side::run(deletions.collect()).await;
+                let failed = deleted.into_iter().find_map(Result::err)?;
                 Some(("FailedDelete", failed))
             }
         }

@@ -10,7 +10,7 @@ use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::{Cache, Change, Error, Index, Object, Scope};
 
 use crate::context::Context;
-use crate::shared::pods;
+use crate::shared::{claims, pods};
 
 const CLAIM_FINALIZER: &str = "kubernetes.io/pvc-protection";
 const VOLUME_FINALIZER: &str = "kubernetes.io/pv-protection";
@@ -21,7 +21,9 @@ pub(crate) fn build_claims(context: &Context) -> anyhow::Result<Vec<Registration
     let reconciler = Claims {
         context: context.clone(),
         claims: caches.cache(Scope::all()),
-        users: caches.cache::<Pod>(Scope::all()).index("claims", claims_of),
+        users: caches
+            .cache::<Pod>(Scope::all())
+            .index(claims::BY_CLAIM, claims::of_pod),
     };
     let name = "persistentvolumeclaim-protection-controller";
     let registration = Registration::new(name, reconciler)
@@ -32,7 +34,7 @@ pub(crate) fn build_claims(context: &Context) -> anyhow::Result<Vec<Registration
                 Change::Applied { new, .. } => Some(new).filter(|pod| pods::is_finished(pod)),
                 Change::Synced => None,
             };
-            let keys = done.map(|pod| claims_of(pod)).unwrap_or_default();
+            let keys = done.map(|pod| claims::of_pod(pod)).unwrap_or_default();
             let split = keys.iter().filter_map(|key| key.split_once('/'));
             split
                 .map(|(namespace, name)| Key::new(namespace, name))
@@ -51,24 +53,6 @@ pub(crate) fn build_volumes(context: &Context) -> anyhow::Result<Vec<Registratio
     Ok(vec![
         Registration::new(name, reconciler).primary::<PersistentVolume>(),
     ])
-}
-
-/// An index of pods by the claims that they mount, also those that are made for them.
-fn claims_of(pod: &Pod) -> Vec<String> {
-    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
-    let volumes = pod
-        .spec
-        .iter()
-        .flat_map(|spec| spec.volumes.iter().flatten());
-    let names = volumes.filter_map(|volume| match &volume.persistent_volume_claim {
-        Some(source) => Some(source.claim_name.clone()),
-        None => volume
-            .ephemeral
-            .as_ref()
-            .map(|_| format!("{pod_name}-{}", volume.name)),
-    });
-    names.map(|name| format!("{namespace}/{name}")).collect()
 }
 
 struct Claims {
@@ -121,7 +105,7 @@ impl Claims {
         Ok(list
             .items
             .iter()
-            .any(|pod| !pods::is_finished(pod) && claims_of(pod).contains(&wanted)))
+            .any(|pod| !pods::is_finished(pod) && claims::of_pod(pod).contains(&wanted)))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::future::Future;
 
-use futures::future::join_all;
+use super::side_by_side;
 
 /// Runs `step` up to `count` times; answers how many went well, and the first error.
 pub(crate) async fn run<F, E>(count: usize, step: impl Fn() -> F) -> (usize, Option<E>)
@@ -15,7 +15,7 @@ where
     let mut batch = 1;
     while done < count {
         let size = batch.min(count - done);
-        let results = join_all((0..size).map(|_| step())).await;
+        let results = side_by_side::run((0..size).map(|_| step()).collect()).await;
         let failed = results.iter().filter(|result| result.is_err()).count();
         done += size - failed;
         if let Some(error) = results.into_iter().find_map(Result::err) {
