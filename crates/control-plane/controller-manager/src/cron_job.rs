@@ -6,6 +6,7 @@
 
 mod plan;
 mod schedule;
+mod zone;
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use super::schedule::Schedule;
+use super::zone;
 use crate::shared::ownership;
 
 const SCHEDULED_AT: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
@@ -148,7 +149,7 @@ fn start(observed: &Observed, now: Timestamp, plan: &mut Plan) {
     let cron_job = &*observed.cron_job;
     let spec = cron_job.spec.clone();
     let zone = spec.time_zone.as_deref().unwrap_or("UTC");
-    let Ok(zone) = TimeZone::get(zone) else {
+    let Some(zone) = zone::named(zone) else {
         let text = format!("invalid timeZone: {zone:?}: unknown time zone {zone}");
         return plan.tell(Kind::Warning, "UnknownTimeZone", text);
     };
