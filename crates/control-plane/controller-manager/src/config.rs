@@ -25,6 +25,7 @@ const HEEDED: &[&str] = &[
     "concurrent-deployment-syncs",
     "concurrent-disruption-syncs",
     "concurrent-endpoint-syncs",
+    "concurrent-ephemeralvolume-syncs",
     "concurrent-gc-syncs",
     "concurrent-job-syncs",
     "concurrent-ttl-after-finished-syncs",
@@ -32,6 +33,7 @@ const HEEDED: &[&str] = &[
     "concurrent-rc-syncs",
     "concurrent-replicaset-syncs",
     "concurrent-service-endpoint-syncs",
+    "concurrent-serviceaccount-token-syncs",
     "concurrent-statefulset-syncs",
     "configure-cloud-routes",
     "controllers",
@@ -76,6 +78,7 @@ pub(crate) struct Concurrency {
     pub(crate) daemon_sets: usize,
     pub(crate) deployments: usize,
     pub(crate) endpoints: usize,
+    pub(crate) ephemeral_volumes: usize,
     pub(crate) garbage: usize,
     pub(crate) jobs: usize,
     pub(crate) finished: usize,
@@ -85,6 +88,7 @@ pub(crate) struct Concurrency {
     pub(crate) replication_controllers: usize,
     pub(crate) services: usize,
     pub(crate) stateful_sets: usize,
+    pub(crate) tokens: usize,
 }
 
 /// The settings of a controller manager.
@@ -111,6 +115,8 @@ pub struct Config {
     pub(crate) signing: Option<(PathBuf, PathBuf)>,
     pub(crate) signing_duration: Duration,
     pub(crate) root_ca: Option<PathBuf>,
+    /// Signs the tokens that are kept in Secrets.
+    pub(crate) token_key: Option<PathBuf>,
     pub(crate) node_grace: Duration,
     pub(crate) node_startup_grace: Duration,
     pub(crate) terminated_pods_max: usize,
@@ -144,6 +150,7 @@ impl Config {
             ),
             signing_duration: flags.duration("cluster-signing-duration"),
             root_ca: path(&flags, "root-ca-file"),
+            token_key: path(&flags, "service-account-private-key-file"),
             node_grace: flags.duration("node-monitor-grace-period"),
             node_startup_grace: flags.duration("node-startup-grace-period"),
             terminated_pods_max: count(&flags, "terminated-pod-gc-threshold"),
@@ -161,6 +168,7 @@ fn concurrency(flags: &Flags) -> Concurrency {
         daemon_sets: count(flags, "concurrent-daemonset-syncs"),
         deployments: count(flags, "concurrent-deployment-syncs"),
         endpoints: count(flags, "concurrent-endpoint-syncs"),
+        ephemeral_volumes: count(flags, "concurrent-ephemeralvolume-syncs"),
         garbage: count(flags, "concurrent-gc-syncs"),
         jobs: count(flags, "concurrent-job-syncs"),
         finished: count(flags, "concurrent-ttl-after-finished-syncs"),
@@ -169,6 +177,7 @@ fn concurrency(flags: &Flags) -> Concurrency {
         replica_sets: count(flags, "concurrent-replicaset-syncs"),
         replication_controllers: count(flags, "concurrent-rc-syncs"),
         services: count(flags, "concurrent-service-endpoint-syncs"),
+        tokens: count(flags, "concurrent-serviceaccount-token-syncs"),
         stateful_sets: count(flags, "concurrent-statefulset-syncs"),
     }
 }

@@ -24,6 +24,7 @@ const EVENT_SOURCES: &[(&str, &str)] = &[
         "garbage-collector-controller",
         "garbage-collector-controller",
     ),
+    ("ephemeral-volume-controller", "ephemeral_volume"),
     ("node-ipam-controller", "cidrAllocator"),
     (
         "persistentvolume-binder-controller",

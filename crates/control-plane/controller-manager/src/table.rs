@@ -52,6 +52,7 @@ controllers! {
     "endpoints-controller", "endpoint-controller", crate::endpoints::build;
     "endpointslice-controller", "endpointslice-controller", crate::endpoint_slice::build;
     "endpointslice-mirroring-controller", "endpointslicemirroring-controller", crate::endpoint_slice_mirroring::build;
+    "ephemeral-volume-controller", "ephemeral-volume-controller", crate::ephemeral_volume::build;
     "garbage-collector-controller", "generic-garbage-collector", crate::garbage_collector::build;
     "job-controller", "job-controller", crate::job::build;
     "namespace-controller", "namespace-controller", crate::namespace::build;
@@ -65,10 +66,12 @@ controllers! {
     "replicationcontroller-controller", "replication-controller", crate::replica_set::build_replication_controller;
     "root-ca-certificate-publisher-controller", "root-ca-cert-publisher", crate::root_certificate::build;
     "serviceaccount-controller", "service-account-controller", crate::service_account::build;
+    "serviceaccount-token-controller", "serviceaccount-token-controller", crate::service_account_token::build;
     "statefulset-controller", "statefulset-controller", crate::stateful_set::build;
     "taint-eviction-controller", "node-controller", crate::taint_eviction::build;
     "token-cleaner-controller", "token-cleaner", crate::bootstrap::clean::build;
     "ttl-after-finished-controller", "ttl-after-finished-controller", crate::finished::build;
+    "ttl-controller", "ttl-controller", crate::node_ttl::build;
 }
 
 /// Why `--controllers` was refused.

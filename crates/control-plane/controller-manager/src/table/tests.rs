@@ -39,8 +39,11 @@ fn unknown_names_are_refused() {
 
 #[test]
 fn what_is_not_implemented_is_refused_only_when_it_is_named() {
-    let wanted = ["*".to_owned(), "ttl".to_owned()];
+    let wanted = ["*".to_owned(), "resourcequota".to_owned()];
     let refused = select(&wanted).unwrap_err();
-    assert_eq!(refused, SelectError::NotImplemented(vec!["ttl-controller"]));
-    assert!(select(&["*".to_owned(), "-ttl".to_owned()]).is_ok());
+    assert_eq!(
+        refused,
+        SelectError::NotImplemented(vec!["resourcequota-controller"])
+    );
+    assert!(select(&["*".to_owned(), "-resourcequota".to_owned()]).is_ok());
 }
