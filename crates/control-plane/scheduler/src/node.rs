@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, Taint};
+use k8s_openapi::api::core::v1::{ContainerImage, Node, Taint};
 
 use crate::pod::PodInfo;
 use crate::resources::Resources;
@@ -15,6 +15,8 @@ pub(crate) struct NodeInfo {
     /// Its place in the snapshot.
     pub(crate) slot: usize,
     pub(crate) node: Option<Arc<Node>>,
+    /// The bytes of each image that is there, by each of its names.
+    pub(crate) images: HashMap<String, i64>,
     /// These two are asked for each pod, so they are kept at hand.
     pub(crate) taints: Vec<Taint>,
     pub(crate) is_unschedulable: bool,
@@ -43,6 +45,8 @@ impl NodeInfo {
         let taints = spec.and_then(|spec| spec.taints.clone());
         self.taints = taints.unwrap_or_default();
         self.is_unschedulable = spec.is_some_and(|spec| spec.unschedulable == Some(true));
+        let images = status.and_then(|status| status.images.as_deref());
+        self.images = images.map(by_name).unwrap_or_default();
         self.node = node;
     }
 
@@ -83,4 +87,12 @@ impl NodeInfo {
         let labels = self.node.as_ref().and_then(|n| n.metadata.labels.as_ref());
         labels.unwrap_or(&NONE)
     }
+}
+
+fn by_name(images: &[ContainerImage]) -> HashMap<String, i64> {
+    let names = images.iter().flat_map(|image| {
+        let names = image.names.iter().flatten();
+        names.map(|name| (name.clone(), image.size_bytes.unwrap_or(0)))
+    });
+    names.collect()
 }

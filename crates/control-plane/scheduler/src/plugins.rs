@@ -1,5 +1,6 @@
 //! The rules of placement, one file each, and the order in which they are asked.
 
+mod image_locality;
 mod inter_pod_affinity;
 mod node_affinity;
 mod node_name;
@@ -12,6 +13,8 @@ mod taint_toleration;
 mod topology_spread;
 mod unsupported;
 mod volume_binding;
+mod volume_restrictions;
+mod volume_zone;
 
 use crate::framework::Plugin;
 pub(crate) use volume_binding::Storage;
@@ -30,12 +33,19 @@ pub(crate) fn default(storage: Option<Storage>) -> Vec<Box<dyn Plugin>> {
         Box::new(resources_fit::NodeResourcesFit),
     ];
     if let Some(storage) = storage {
-        plugins.push(Box::new(volume_binding::VolumeBinding::new(storage)));
+        let (claims, volumes) = (storage.claims.clone(), storage.volumes.clone());
+        let of_volumes: [Box<dyn Plugin>; 3] = [
+            Box::new(volume_restrictions::VolumeRestrictions::new(claims.clone())),
+            Box::new(volume_binding::VolumeBinding::new(storage)),
+            Box::new(volume_zone::VolumeZone::new(claims, volumes)),
+        ];
+        plugins.extend(of_volumes);
     }
-    let rest: [Box<dyn Plugin>; 4] = [
+    let rest: [Box<dyn Plugin>; 5] = [
         Box::new(topology_spread::PodTopologySpread::default()),
         Box::new(inter_pod_affinity::InterPodAffinity::new(namespaces)),
         Box::new(resources_balanced::NodeResourcesBalancedAllocation),
+        Box::new(image_locality::ImageLocality::default()),
         Box::new(unsupported::Unsupported),
     ];
     plugins.extend(rest);

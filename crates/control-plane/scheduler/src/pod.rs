@@ -42,6 +42,8 @@ pub(crate) struct PodInfo {
     /// The uid of the object that made it and likely others alike.
     pub(crate) controller: Option<String>,
     pub(crate) affinity: Affinity,
+    /// The names of the claims that its volumes name.
+    pub(crate) claims: Vec<String>,
 }
 
 impl PodInfo {
@@ -58,6 +60,7 @@ impl PodInfo {
             requests,
             assumed_requests,
             ports: ports(spec),
+            claims: claims(spec),
             controller: controller_of(&pod.metadata).map(|owner| owner.uid.clone()),
             pod,
         }
@@ -82,6 +85,12 @@ impl PodInfo {
         let name = self.spec().scheduler_name.as_deref();
         name.unwrap_or("default-scheduler")
     }
+}
+
+fn claims(spec: &PodSpec) -> Vec<String> {
+    let volumes = spec.volumes.iter().flatten();
+    let sources = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
+    sources.map(|source| source.claim_name.clone()).collect()
 }
 
 fn ports(spec: &PodSpec) -> Vec<HostPort> {

@@ -3,17 +3,19 @@
 
 mod tallies;
 mod tally;
+mod uses;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{ContainerImage, Node};
 
 use crate::node::NodeInfo;
 use crate::pod::PodInfo;
 pub(crate) use tallies::Standing;
 use tallies::Tallies;
 pub(crate) use tally::{Census, Spread, Tally};
+use uses::Uses;
 
 const REGION: &str = "topology.kubernetes.io/region";
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -30,6 +32,10 @@ pub(crate) struct Snapshot {
     /// The slots of the nodes that exist; made anew when they have changed.
     order: OnceLock<Vec<usize>>,
     tallies: Mutex<Tallies>,
+    /// How many nodes have an image, by its names.
+    images: Uses,
+    /// How many pods with a node use a claim, by `namespace/name`.
+    claims: Uses,
 }
 
 impl Snapshot {
@@ -54,7 +60,7 @@ impl Snapshot {
         let is_same = self.nodes[slot].node.as_ref().is_some_and(|known| {
             known.metadata.labels == node.metadata.labels && known.spec == node.spec
         });
-        self.nodes[slot].set_node(Some(node));
+        self.replace_node(slot, Some(node));
         if !is_same {
             self.nodes_changed();
         }
@@ -62,7 +68,7 @@ impl Snapshot {
 
     pub(crate) fn remove_node(&mut self, name: &str) {
         if let Some(slot) = self.by_name.get(name).copied() {
-            self.nodes[slot].set_node(None);
+            self.replace_node(slot, None);
             self.nodes_changed();
             self.release(slot);
         }
@@ -88,6 +94,16 @@ impl Snapshot {
             self.release(slot);
         }
         slot.is_some()
+    }
+
+    /// How many nodes have an image.
+    pub(crate) fn nodes_with_image(&self, name: &str) -> usize {
+        self.images.of(name)
+    }
+
+    /// How many pods that have a node use a claim.
+    pub(crate) fn pods_with_claim(&self, namespace: &str, claim: &str) -> usize {
+        self.claims.of(&format!("{namespace}/{claim}"))
     }
 
     pub(crate) fn is_placed(&self, uid: &str) -> bool {
@@ -139,7 +155,25 @@ impl Snapshot {
         }
     }
 
+    fn replace_node(&mut self, slot: usize, node: Option<Arc<Node>>) {
+        let info = &mut self.nodes[slot];
+        let is_same = images(info.node.as_deref()) == images(node.as_deref());
+        if is_same {
+            info.set_node(node);
+            return;
+        }
+        info.images
+            .keys()
+            .for_each(|name| self.images.add(name, -1));
+        info.set_node(node);
+        info.images.keys().for_each(|name| self.images.add(name, 1));
+    }
+
     fn count(&mut self, pod: &PodInfo, slot: usize, by: i32) {
+        for claim in &pod.claims {
+            self.claims
+                .add(&format!("{}/{claim}", pod.key.namespace), by);
+        }
         let tallies = self.tallies.get_mut();
         let tallies = tallies.expect("no holder of this lock panics");
         tallies.count(pod, &self.nodes[slot], by, &self.nodes);
@@ -153,6 +187,10 @@ impl Snapshot {
     fn tallies(&self) -> std::sync::MutexGuard<'_, Tallies> {
         self.tallies.lock().expect("no holder of this lock panics")
     }
+}
+
+fn images(node: Option<&Node>) -> Option<&Vec<ContainerImage>> {
+    node?.status.as_ref()?.images.as_ref()
 }
 
 /// One node of each zone after the other, so that any stretch of them is spread over the zones.
