@@ -26,6 +26,8 @@ const LAYERS: &str = "layers";
 const IN_USE: &str = "in-use";
 const TEMPORARY: &str = "tmp";
 const LOCK: &str = "lock";
+/// Of an image's id: SHA-256 in hexadecimal.
+const ID_LENGTH: usize = 64;
 /// The files of a layer lie in this folder of it.
 const CONTENT: &str = "fs";
 
@@ -121,14 +123,7 @@ impl Store {
                 .extension()
                 .is_some_and(|extension| extension == "json")
             {
-                match fs::read(&path) {
-                    Ok(text) => found.push(
-                        serde_json::from_slice(&text)
-                            .with_context(|| format!("could not understand {}", path.display()))?,
-                    ),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error.into()),
-                }
+                found.extend(read(&path)?);
             }
         }
         Ok(found)
@@ -139,15 +134,15 @@ impl Store {
         if name.is_empty() {
             return Ok(None);
         }
-        let images = self.list()?;
         let hex = name.strip_prefix("sha256:").unwrap_or(name);
-        let is_id = |image: &&Image| image.id.strip_prefix("sha256:") == Some(hex);
-        if let Some(image) = images.iter().find(is_id) {
-            return Ok(Some(image.clone()));
+        let is_id = hex.len() == ID_LENGTH && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_id && let Some(image) = read(&self.image_file(hex))? {
+            return Ok(Some(image));
         }
         let Ok(full) = normalize(name) else {
             return Ok(None);
         };
+        let images = self.list()?;
         let named = |image: &Image| image.tags.contains(&full) || image.digests.contains(&full);
         Ok(images.into_iter().find(named))
     }
@@ -260,6 +255,17 @@ impl Store {
             bail!("the image store {} is gone", self.root.display());
         }
         Ok(total)
+    }
+}
+
+/// An image's file; `None` if it is not there, or not any more.
+fn read(path: &Path) -> anyhow::Result<Option<Image>> {
+    match fs::read(path) {
+        Ok(text) => serde_json::from_slice(&text)
+            .map(Some)
+            .with_context(|| format!("could not understand {}", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("could not read {}", path.display())),
     }
 }
 

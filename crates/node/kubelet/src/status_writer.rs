@@ -18,6 +18,11 @@ use crate::shared::{Server, Shared};
 mod difference;
 #[cfg(test)]
 mod tests;
+mod urgency;
+
+/// How long news that nobody waits for may wait for more: on its way to running a pod gets its
+/// address, and soon after it runs. One write of both spares the server and all who watch.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// What is to be written.
 #[derive(Debug, Clone, Default)]
@@ -78,8 +83,13 @@ impl StatusWriter {
             "could not write the status of pod {}",
             pod::described(&self.pod)
         );
-        let mut written = None;
+        let mut written: Option<Written> = None;
         loop {
+            if let Some(written) = &written
+                && !self.gather(&written.ordered).await
+            {
+                return;
+            }
             let order = self.orders.borrow_and_update().clone();
             match self.write(&server, &order, &mut written).await {
                 Ok(()) => {
@@ -100,6 +110,23 @@ impl StatusWriter {
             tokio::select! {
                 changed = self.orders.changed() => if changed.is_err() { return },
                 () = self.api_changed.notified() => {}
+            }
+        }
+    }
+
+    /// Waits a moment while there is nothing but news that can wait. `false` if nobody orders any
+    /// more.
+    async fn gather(&mut self, written: &PodStatus) -> bool {
+        let clock = self.shared.clock.clone();
+        let enough = clock.sleep(GATHER);
+        tokio::pin!(enough);
+        loop {
+            if !urgency::can_wait(written, &self.orders.borrow_and_update()) {
+                return true;
+            }
+            tokio::select! {
+                () = &mut enough => return true,
+                changed = self.orders.changed() => if changed.is_err() { return false },
             }
         }
     }

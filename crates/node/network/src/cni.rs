@@ -46,7 +46,12 @@ pub fn cni_command() -> ExitCode {
         Err(error) => (error.to_json(&version_of(&input)), ExitCode::FAILURE),
     };
     let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{text:#}").and_then(|()| stdout.flush()) {
+    // At once: this stream is written line by line otherwise, and whoever reads is woken for each.
+    let text = format!("{text:#}\n");
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
         Ok(()) => code,
         // Nobody is left to be told.
         Err(_) => ExitCode::FAILURE,

@@ -58,6 +58,8 @@ pub struct Container<'a> {
     /// Relative paths of the configuration start here.
     pub bundle: &'a Path,
     pub overlay: Option<&'a Overlay>,
+    /// The machine's control groups; finding them anew takes as long as the table of mounts is.
+    pub cgroups: &'a Cgroups,
     pub stdio: Stdio,
     /// A named pipe at which the finished container waits before it runs the program.
     pub hold_at: Option<&'a Path>,
@@ -72,6 +74,7 @@ pub struct Joining<'a> {
     pub pid: i32,
     pub process: &'a Process,
     pub spec: &'a Spec,
+    pub cgroups: &'a Cgroups,
     pub stdio: Stdio,
     pub preserved: u32,
 }
@@ -90,12 +93,11 @@ pub(crate) const READY: u8 = b'R';
 pub(crate) const FAILED: u8 = b'E';
 
 /// The control group of a container, which may be none.
-pub fn cgroup_of(linux: &Linux) -> anyhow::Result<Option<Cgroup>> {
+pub fn cgroup_of(linux: &Linux, cgroups: &Cgroups) -> anyhow::Result<Option<Cgroup>> {
     if linux.cgroups_path.is_empty() {
         return Ok(None);
     }
-    let groups = Cgroups::detect()?;
-    Ok(Some(groups.open(&linux.cgroups_path)?))
+    Ok(Some(cgroups.open(&linux.cgroups_path)?))
 }
 
 /// Starts a container: makes its control group, then the process and everything around it.
@@ -116,7 +118,7 @@ pub fn start(mut container: Container<'_>) -> anyhow::Result<Started> {
     let group = if linux.cgroups_path.is_empty() {
         None
     } else {
-        Some(Cgroups::detect()?.create(&linux.cgroups_path, &limits)?)
+        Some(container.cgroups.create(&linux.cgroups_path, &limits)?)
     };
     let mut new = NewNamespaces::MOUNT;
     let mut pid_namespace = None;
@@ -156,7 +158,7 @@ pub fn join(joining: Joining<'_>) -> anyhow::Result<Started> {
     let linux = joining.spec.linux();
     check(&linux, joining.process)?;
     let seccomp = programs(&linux)?;
-    let group = cgroup_of(&linux)?;
+    let group = cgroup_of(&linux, joining.cgroups)?;
     // The child sees other numbers, so the process is opened here.
     let pid = Pid::from_raw(joining.pid).context("0 is no process")?;
     let target = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())

@@ -54,7 +54,9 @@ pub fn command(arguments: &[String]) -> anyhow::Result<ExitCode> {
         .context("could not block signals")?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .context("could not become the reaper of the pod")?;
-    enter(&pod)?;
+    rustix::process::chdir("/").context("could not go to the root folder")?;
+    let cgroups = Cgroups::detect()?;
+    enter(&pod, &cgroups)?;
     let pause = if pod.shared_processes {
         Some(start_pause()?)
     } else {
@@ -70,15 +72,15 @@ pub fn command(arguments: &[String]) -> anyhow::Result<ExitCode> {
     rustix::stdio::dup2_stdin(&null)?;
     drop(null);
     process::trim_memory();
-    server::Server::new(socket, signals, pause).serve()?;
+    server::Server::new(socket, signals, cgroups, pause).serve()?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn enter(pod: &Pod) -> anyhow::Result<()> {
+fn enter(pod: &Pod, cgroups: &Cgroups) -> anyhow::Result<()> {
     if !pod.cgroup.is_empty() {
-        let group = Cgroups::detect()?.create(&pod.cgroup, &Limits::default())?;
+        let group = cgroups.create(&pod.cgroup, &Limits::default())?;
         group
-            .add(0)
+            .enter()
             .context("could not enter the pod's control group")?;
     }
     process::set_oom_score(pod.oom_score)?;

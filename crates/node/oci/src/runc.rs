@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use styr_kernel::cgroups::{Cgroup, Cgroups};
 use styr_kernel::{mounts, process};
 
 mod arguments;
@@ -18,6 +19,8 @@ mod report;
 mod state;
 
 use arguments::Arguments;
+
+use crate::spec::Linux;
 
 /// The program's own name for its subcommand.
 pub const NAME: &str = "runc";
@@ -49,6 +52,11 @@ struct Global {
     root: PathBuf,
     log: Option<PathBuf>,
     log_as_json: bool,
+}
+
+/// The control group of a container, which may be none.
+fn cgroup_of(linux: &Linux) -> anyhow::Result<Option<Cgroup>> {
+    crate::launch::cgroup_of(linux, &Cgroups::detect()?)
 }
 
 /// Runs one command to its end. The process must have a single thread.

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use prost::Message;
 use serde_json::{Value, json};
 use styr_cri::v1;
+use styr_kernel::cgroups::Cgroup;
 use styr_kernel::mounts;
 use styr_kernel::netlink::Netlink;
 use styr_kernel::netns::NetNs;
@@ -180,8 +181,9 @@ impl Runtime {
         let mut child = tokio::process::Command::new(&self.program)
             .arg(pod_init::NAME)
             .arg(folder)
+            // Nothing else is set, not even the folder: with more, the standard library forks, which
+            // copies this process's page tables, instead of sharing them until the program runs.
             .env_clear()
-            .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(errors)
@@ -242,12 +244,9 @@ impl Runtime {
         }
         let cgroup = pod.meta().cgroup.clone();
         let group = self.cgroups.open(&cgroup)?;
-        tokio::task::spawn_blocking(move || {
-            group.kill()?;
-            group.remove()
-        })
-        .await?
-        .context("could not remove the pod's control group")?;
+        tokio::task::spawn_blocking(move || end_group(&group))
+            .await?
+            .context("could not remove the pod's control group")?;
         pod.set_link(None);
         mounts::detach(&pod.running.join(files::SHM)).context("could not unmount shared memory")?;
         match fs::remove_dir_all(&pod.running) {
@@ -300,10 +299,7 @@ impl Runtime {
         }
         for container in self.containers_of(&pod.id) {
             if let Ok(group) = self.cgroups.open(&container.meta.cgroup) {
-                let killed = tokio::task::spawn_blocking(move || {
-                    group.kill()?;
-                    group.remove()
-                });
+                let killed = tokio::task::spawn_blocking(move || end_group(&group));
                 if let Ok(Err(error)) = killed.await {
                     tracing::warn!(%error, id = container.id, "container of a lost pod remains");
                 }
@@ -311,6 +307,16 @@ impl Runtime {
             self.note_lost(&container);
         }
     }
+}
+
+/// Removes a group with all its processes. Nearly always they have ended by then, and listing them
+/// takes longer than trying.
+fn end_group(group: &Cgroup) -> std::io::Result<()> {
+    if group.remove().is_ok() {
+        return Ok(());
+    }
+    group.kill()?;
+    group.remove()
 }
 
 fn attachment<'a>(

@@ -26,38 +26,54 @@ pub(super) const CONTROLLERS: &[&str] = &[
 /// Values above this mean that there is no limit.
 const NO_LIMIT: u64 = 1 << 62;
 const USER_HZ: u64 = 100;
+/// Others may remove a group above while one below it is made.
+const MAKE_ROUNDS: usize = 4;
 
 pub(super) fn make(folder: &Folder) -> io::Result<()> {
-    let mut levels: Vec<_> = folder.path.ancestors().take(folder.depth).collect();
-    levels.reverse();
-    for level in levels {
-        match std::fs::create_dir(level) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => {
-                let text = format!("could not make the cgroup {}: {error}", level.display());
-                return Err(io::Error::new(error.kind(), text));
-            }
-        }
-        if folder.controllers.iter().any(|name| name == "cpuset") {
-            inherit_cpuset(level)?;
-        }
-        if folder.controllers.iter().any(|name| name == "memory") {
-            // Old kernels count only what is in the group itself by default; new ones ignore this.
-            let _ = files::write(level, "memory.use_hierarchy", "1");
-        }
+    let has = |wanted: &str| folder.controllers.iter().any(|name| name == wanted);
+    make_level(&folder.path, folder.depth)?;
+    if has("cpuset") {
+        inherit_cpuset(&folder.path, folder.depth)?;
     }
     Ok(())
 }
 
+/// The groups above it are there but for the first time, so the lowest is tried first.
+fn make_level(level: &Path, depth: usize) -> io::Result<()> {
+    let failed = |error: io::Error| {
+        let text = format!("could not make the cgroup {}: {error}", level.display());
+        io::Error::new(error.kind(), text)
+    };
+    for _ in 0..MAKE_ROUNDS {
+        match std::fs::create_dir(level) {
+            Ok(()) => {
+                // Old kernels count only what is in the group itself by default. New ones ignore
+                // this, and other hierarchies have no such file.
+                let _ = files::write(level, "memory.use_hierarchy", "1");
+                return Ok(());
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && depth > 1 => {
+                make_level(level.parent().unwrap_or(level), depth - 1)?;
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Err(failed(io::Error::other(
+        "the groups above it go as fast as they are made",
+    )))
+}
+
 /// A new group has no processors at all, and takes no process before it has.
-fn inherit_cpuset(folder: &Path) -> io::Result<()> {
-    let Some(parent) = folder.parent() else {
+fn inherit_cpuset(level: &Path, depth: usize) -> io::Result<()> {
+    let Some(above) = level.parent().filter(|_| depth > 0) else {
         return Ok(());
     };
     for file in ["cpuset.cpus", "cpuset.mems"] {
-        if files::read(folder, file)?.is_empty() {
-            files::write(folder, file, &files::read(parent, file)?)?;
+        if files::read(level, file)?.is_empty() {
+            // Whoever made the group above may not have come to this yet.
+            inherit_cpuset(above, depth - 1)?;
+            files::write(level, file, &files::read(above, file)?)?;
         }
     }
     Ok(())

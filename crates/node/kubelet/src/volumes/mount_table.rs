@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, UnmountFlags};
+use styr_kernel::mounts;
 
 /// Mount points at or below `root`, deepest last.
 pub(crate) fn below(root: &Path) -> io::Result<Vec<PathBuf>> {
@@ -15,10 +16,6 @@ pub(crate) fn below(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut points: Vec<PathBuf> = points.filter(|point| point.starts_with(root)).collect();
     points.sort();
     Ok(points)
-}
-
-pub(crate) fn is_mounted(path: &Path) -> io::Result<bool> {
-    Ok(below(path)?.iter().any(|point| point == path))
 }
 
 /// The kernel writes blanks and the like as `\040`.
@@ -39,7 +36,7 @@ fn unescaped(text: &str) -> PathBuf {
 
 /// Mounts memory at a directory, unless something is mounted there.
 pub(crate) fn mount_memory(path: &Path, size: Option<i64>) -> io::Result<()> {
-    if is_mounted(path)? {
+    if mounts::is_mount_point(path)? {
         return Ok(());
     }
     let options = size.map(|size| format!("size={size}")).unwrap_or_default();

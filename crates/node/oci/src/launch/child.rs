@@ -32,7 +32,7 @@ pub(super) fn run_container(
     prepared: &Prepared<'_>,
 ) -> anyhow::Result<()> {
     if let Some(group) = prepared.group {
-        group.add(0).context("could not enter the control group")?;
+        group.enter().context("could not enter the control group")?;
     }
     enter_namespaces(linux)?;
     rustix::process::setsid().context("could not start a session")?;
@@ -73,7 +73,7 @@ pub(super) fn run_joined(
     prepared: &Prepared<'_>,
 ) -> anyhow::Result<()> {
     if let Some(group) = prepared.group {
-        group.add(0).context("could not enter the control group")?;
+        group.enter().context("could not enter the control group")?;
     }
     set_score(joining.process)?;
     let namespaces = ThreadNameSpaceType::MOUNT

@@ -63,7 +63,7 @@ impl<'a> Tree<'a> {
                     .with_context(|| format!("could not copy the mount {}", source.display()))?;
                 Source::Tree { tree, is_folder }
             } else if mount.kind == "cgroup" {
-                Source::Cgroup(copy_group(group)?)
+                Source::Cgroup(copy_group(container.cgroups, group)?)
             } else {
                 Source::New
             };
@@ -207,16 +207,16 @@ fn create(mount: &Mount, options: &MountOptions) -> anyhow::Result<OwnedFd> {
 }
 
 /// The container's own groups, by the names of the places where the machine has them.
-fn copy_group(group: Option<&Cgroup>) -> anyhow::Result<Vec<(String, OwnedFd)>> {
+fn copy_group(cgroups: &Cgroups, group: Option<&Cgroup>) -> anyhow::Result<Vec<(String, OwnedFd)>> {
     let root;
     let group = match group {
         Some(group) => group,
         None => {
-            root = Cgroups::detect()?.open("/")?;
+            root = cgroups.open("/")?;
             &root
         }
     };
-    let points = Cgroups::detect()?.hierarchies();
+    let points = cgroups.hierarchies();
     let mut copies = Vec::new();
     for ((path, _), (point, controllers)) in group.paths().zip(points) {
         let name = if controllers == [""] {

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::WaitStatus;
-use styr_kernel::cgroups::Cgroup;
+use styr_kernel::cgroups::{Cgroup, Cgroups};
 use styr_kernel::process;
 
 use super::log::Log;
@@ -41,7 +41,11 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts the container of a folder.
-    pub(super) fn start(id: &str, folder: &Path, pause: Option<i32>) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        id: &str,
+        folder: &Path,
+        (cgroups, pause): (&Cgroups, Option<i32>),
+    ) -> anyhow::Result<Self> {
         let run: Run = serde_json::from_slice(&fs::read(folder.join(RUN_FILE))?)
             .context("could not understand the container's run file")?;
         let mut spec = Spec::read(&folder.join("config.json"))?;
@@ -63,13 +67,14 @@ impl Running {
             spec: &spec,
             bundle: folder,
             overlay: Some(&run.overlay),
+            cgroups,
             stdio,
             hold_at: None,
             preserved: 0,
         };
         let started = launch::start(container)?;
         let linux = spec.linux();
-        let group = launch::cgroup_of(&linux)?;
+        let group = launch::cgroup_of(&linux, cgroups)?;
         let own = |space: &Namespace| space.kind == "pid" && space.path.is_none();
         let pid = started.pid.as_raw_nonzero().get();
         let began = Began {
@@ -99,7 +104,7 @@ impl Running {
         &self,
         id: &str,
         process: &Process,
-        descriptors: Vec<OwnedFd>,
+        (cgroups, descriptors): (&Cgroups, Vec<OwnedFd>),
     ) -> anyhow::Result<(Self, Option<OwnedFd>)> {
         let folder = self.folder.as_ref().context("a process is no container")?;
         let spec = Spec::read(&folder.join("config.json"))?;
@@ -113,6 +118,7 @@ impl Running {
             pid: self.pid,
             process,
             spec: &spec,
+            cgroups,
             stdio,
             preserved: 0,
         };

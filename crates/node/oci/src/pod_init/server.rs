@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::SocketFlags;
 use rustix::process::WaitOptions;
+use styr_kernel::cgroups::Cgroups;
 use styr_kernel::process::{self, signals::SignalFd};
 
 use super::protocol::{Action, Ended, Message, Request};
@@ -19,6 +20,7 @@ const ROUNDS: usize = 16;
 pub(super) struct Server {
     socket: OwnedFd,
     signals: SignalFd,
+    cgroups: Cgroups,
     pause: Option<i32>,
     clients: Vec<Client>,
     running: BTreeMap<String, Running>,
@@ -33,11 +35,17 @@ struct Client {
 type Answer = anyhow::Result<(Message, Option<OwnedFd>)>;
 
 impl Server {
-    pub(super) fn new(socket: OwnedFd, signals: SignalFd, pause: Option<i32>) -> Self {
+    pub(super) fn new(
+        socket: OwnedFd,
+        signals: SignalFd,
+        cgroups: Cgroups,
+        pause: Option<i32>,
+    ) -> Self {
         let (clients, running) = (Vec::new(), BTreeMap::new());
         Self {
             socket,
             signals,
+            cgroups,
             pause,
             clients,
             running,
@@ -159,7 +167,7 @@ impl Server {
                 if self.running.contains_key(&container) {
                     bail!("container {container} runs already");
                 }
-                let running = Running::start(&container, &folder, self.pause)?;
+                let running = Running::start(&container, &folder, (&self.cgroups, self.pause))?;
                 message.pid = Some(running.pid);
                 self.running.insert(container, running);
             }
@@ -168,8 +176,9 @@ impl Server {
                 container,
                 process,
             } => {
-                let running = self.alive(&container)?;
-                let (running, terminal) = running.exec(&exec, &process, descriptors)?;
+                let running = alive(&mut self.running, &container)?;
+                let (running, terminal) =
+                    running.exec(&exec, &process, (&self.cgroups, descriptors))?;
                 message.pid = Some(running.pid);
                 descriptor = terminal;
                 self.running.insert(exec, running);
@@ -183,19 +192,16 @@ impl Server {
                 descriptors.reverse();
                 let targets =
                     [stdout, stderr].map(|wanted| wanted.then(|| descriptors.pop()).flatten());
-                descriptor = self.alive(&container)?.attach(stdin, targets.into())?;
+                descriptor = alive(&mut self.running, &container)?.attach(stdin, targets.into())?;
             }
-            Action::CloseStdin { container } => self.alive(&container)?.close_stdin(),
-            Action::ReopenLog { container } => self.alive(&container)?.log.reopen()?,
-            Action::Signal { id, signal } => self.alive(&id)?.signal(signal)?,
+            Action::CloseStdin { container } => alive(&mut self.running, &container)?.close_stdin(),
+            Action::ReopenLog { container } => {
+                alive(&mut self.running, &container)?.log.reopen()?
+            }
+            Action::Signal { id, signal } => alive(&mut self.running, &id)?.signal(signal)?,
             Action::Stop => self.stop(),
         }
         Ok((message, descriptor))
-    }
-
-    fn alive(&mut self, id: &str) -> anyhow::Result<&mut Running> {
-        let found = self.running.get_mut(id).filter(|running| !running.ended);
-        found.with_context(|| format!("{id} does not run"))
     }
 
     fn stop(&mut self) {
@@ -237,6 +243,11 @@ impl Server {
         let running = self.running.values_mut().find(is_it)?;
         Some(running.end(status))
     }
+}
+
+fn alive<'a>(all: &'a mut BTreeMap<String, Running>, id: &str) -> anyhow::Result<&'a mut Running> {
+    let found = all.get_mut(id).filter(|running| !running.ended);
+    found.with_context(|| format!("{id} does not run"))
 }
 
 fn say(socket: &OwnedFd, message: &Message, descriptors: &[BorrowedFd<'_>]) -> anyhow::Result<()> {

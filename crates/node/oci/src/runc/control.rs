@@ -8,9 +8,9 @@ use anyhow::{Context, bail};
 use styr_kernel::process::{self, signals};
 
 use super::arguments::single;
+use super::cgroup_of;
 use super::state::{CREATED, STOPPED, State};
 use super::{Arguments, Global, hooks};
-use crate::launch::cgroup_of;
 use crate::spec::Resources;
 
 pub(super) fn kill(global: &Global, arguments: &mut Arguments) -> anyhow::Result<ExitCode> {

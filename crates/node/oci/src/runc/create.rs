@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use rustix::fs::{FileType, Mode};
+use styr_kernel::cgroups::Cgroups;
 use styr_kernel::process;
 
 use super::arguments::single;
@@ -103,6 +104,7 @@ fn make_in(
         spec,
         bundle: &options.bundle,
         overlay: None,
+        cgroups: &Cgroups::detect()?,
         stdio: stdio(has_terminal, options.console_socket.as_deref())?,
         hold_at: Some(&hold),
         preserved: options.preserved,

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
+use styr_kernel::cgroups::Cgroups;
+
 use super::create::{hand_over, stdio, write_pid};
 use super::state::{RUNNING, State};
 use super::{Arguments, Global, seal};
@@ -66,6 +68,7 @@ pub(super) fn exec(global: &Global, arguments: &mut Arguments) -> anyhow::Result
         pid: state.pid,
         process: &process,
         spec: &spec,
+        cgroups: &Cgroups::detect()?,
         stdio: stdio(process.terminal, console.as_deref())?,
         preserved,
     })?;

@@ -7,9 +7,9 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::arguments::single;
+use super::cgroup_of;
 use super::state::{OCI_VERSION, State};
 use super::{Arguments, Global, say};
-use crate::launch::cgroup_of;
 
 pub(super) fn state(global: &Global, arguments: &mut Arguments) -> anyhow::Result<ExitCode> {
     let id = single(arguments.operands(|_, _, _| Ok(false))?)?;

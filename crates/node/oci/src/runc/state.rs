@@ -109,7 +109,7 @@ impl State {
         let group = self
             .spec()
             .ok()
-            .and_then(|spec| crate::launch::cgroup_of(&spec.linux()).ok());
+            .and_then(|spec| super::cgroup_of(&spec.linux()).ok());
         let Some(Some(group)) = group else {
             return false;
         };
