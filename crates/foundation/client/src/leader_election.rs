@@ -172,6 +172,12 @@ impl Candidate<'_> {
     }
 
     async fn attempt(&mut self) -> Result<bool, Error> {
+        // A leader knows what the lease holds: it wrote that. If not, the slow way finds out.
+        if let Some(lease) = self.led()
+            && self.take(lease, true).await.is_ok()
+        {
+            return Ok(true);
+        }
         let Election {
             namespace, name, ..
         } = self.election;
@@ -203,13 +209,30 @@ impl Candidate<'_> {
         if !is_ours && !holder.is_empty() && is_valid {
             return Ok(false);
         }
+        self.take(current, is_ours).await?;
+        Ok(true)
+    }
+
+    /// The lease as we wrote it last, while it is ours.
+    fn led(&self) -> Option<Lease> {
+        let (lease, since) = self.seen.as_ref()?;
+        let holder = lease.spec.as_ref()?.holder_identity.as_ref()?;
+        let age = self.clock.monotonic().saturating_sub(*since);
+        let is_led = *holder == self.election.identity && age < self.election.lease_duration;
+        is_led.then(|| lease.clone())
+    }
+
+    /// Writes that the lease is ours, if it is still as it was seen.
+    async fn take(&mut self, seen: Lease, is_ours: bool) -> Result<(), Error> {
+        let now = self.clock.monotonic();
+        let spec = seen.spec.clone().unwrap_or_default();
         let lease = Lease {
             spec: Some(self.held(Some((&spec, is_ours)))),
-            ..current
+            ..seen
         };
         let updated = self.client.replace(&lease).await?;
         self.seen = Some((updated, now));
-        Ok(true)
+        Ok(())
     }
 
     fn held(&self, previous: Option<(&LeaseSpec, bool)>) -> LeaseSpec {
