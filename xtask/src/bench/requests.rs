@@ -9,21 +9,12 @@ use anyhow::{Context as _, Result, bail};
 
 use super::apibench;
 use super::report::Row;
-use super::start::median;
+use super::scenario::{Scenario, compare};
 use crate::command::{step, workspace};
 
 const PAIRS: usize = 3;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const START_TRIES_MAX: usize = 500;
-
-/// A scenario, its figure, and whether more is better.
-struct Scenario {
-    what: &'static str,
-    args: &'static [&'static str],
-    figure: &'static str,
-    unit: &'static str,
-    more_is_better: bool,
-}
 
 const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -49,8 +40,22 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         what: "list 10,000 objects in protobuf, p50",
-        args: &["list", "--requests", "5"],
+        args: &["list", "--requests", "20"],
         figure: "full_p50_ms",
+        unit: "ms",
+        more_is_better: false,
+    },
+    Scenario {
+        what: "list 10,000 objects in JSON, p50",
+        args: &["--encoding", "json", "list", "--requests", "20"],
+        figure: "full_p50_ms",
+        unit: "ms",
+        more_is_better: false,
+    },
+    Scenario {
+        what: "list 10,000 objects in pages of 500, p50",
+        args: &["list", "--requests", "20"],
+        figure: "paged_p50_ms",
         unit: "ms",
         more_is_better: false,
     },
@@ -73,47 +78,19 @@ pub(super) fn measure(binary: &Path, folder: &Path, rows: &mut Vec<Row>) -> Resu
     let ours = Ours::start(binary, &folder.join("requests"))?;
     let real = folder.join("real");
     let mut up = Command::new(&script);
-    up.args(["up", "--only", "etcd,kube-apiserver", "--dir"])
-        .arg(&real);
+    // Its controller manager ends namespaces, as ours does; without it each scenario waits for that.
+    let parts = "etcd,kube-apiserver,kube-controller-manager";
+    up.args(["up", "--only", parts, "--dir"]).arg(&real);
     step("the real API server", &mut up)?;
-    let outcome = compare(&ours.kubeconfig, &real.join("admin.kubeconfig"), rows);
+    let theirs = real.join("admin.kubeconfig");
+    let outcome = compare(SCENARIOS, (&ours.kubeconfig, &theirs), PAIRS, rows);
     let mut down = Command::new(&script);
     step("end it", down.args(["down", "--dir"]).arg(&real))?;
     outcome
 }
 
-fn compare(ours: &Path, real: &Path, rows: &mut Vec<Row>) -> Result<()> {
-    for scenario in SCENARIOS {
-        let (mut own, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..PAIRS {
-            let ask = |kubeconfig| -> Result<f64> {
-                let figures = apibench::run(kubeconfig, scenario.args)?;
-                figures
-                    .get(scenario.figure)
-                    .context("apibench gave no such figure")
-            };
-            let (one, other) = (ask(ours)?, ask(real)?);
-            let ratio = if scenario.more_is_better {
-                one / other
-            } else {
-                other / one
-            };
-            own.push(one);
-            theirs.push(other);
-            ratios.push(ratio);
-        }
-        let sides = (median(own), median(theirs));
-        rows.push(Row::both(
-            scenario.what,
-            sides,
-            scenario.unit,
-            median(ratios),
-        ));
-    }
-    Ok(())
-}
-
-fn scripts() -> PathBuf {
+/// Where the scripts are that run the real components.
+pub(super) fn scripts() -> PathBuf {
     let beside = || workspace().join("../shared/oracle");
     std::env::var_os("STYR_ORACLE").map_or_else(beside, PathBuf::from)
 }
