@@ -5,6 +5,7 @@
     reason = "all of this crate is tests"
 )]
 
+mod accounts;
 mod election;
 mod evictions;
 mod faults;

@@ -1,12 +1,13 @@
 //! Claims and volumes.
 
+use std::path::Path;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::json;
-use styr_cluster_tests::run;
+use styr_cluster_tests::{Cluster, run};
 
 use crate::workloads::is_ready;
 
@@ -20,21 +21,60 @@ fn phase(claim: &PersistentVolumeClaim) -> Option<&str> {
     claim.status.as_ref()?.phase.as_deref()
 }
 
+async fn local_storage(cluster: &Cluster, folder: &Path) {
+    std::fs::write(folder.join("config.json"), PATHS).unwrap();
+    std::fs::write(folder.join("helperPod.yaml"), HELPER).unwrap();
+    cluster.start();
+    cluster.start_local_path(folder);
+    cluster.node("one").await;
+    let _: StorageClass = cluster
+        .create(json!({
+            "metadata": { "name": "local" }, "provisioner": "rancher.io/local-path",
+            "volumeBindingMode": "WaitForFirstConsumer",
+        }))
+        .await;
+}
+
+#[test]
+fn an_ephemeral_volume_comes_and_goes_with_its_pod() {
+    let folder = tempfile::tempdir().unwrap();
+    run(async |cluster| {
+        local_storage(&cluster, folder.path()).await;
+        let _: Pod = cluster
+            .create(json!({
+                "metadata": { "namespace": "default", "name": "first" },
+                "spec": {
+                    "containers": [{ "name": "main", "image": "db:1" }],
+                    "volumes": [{ "name": "data", "ephemeral": { "volumeClaimTemplate": {
+                        "spec": { "storageClassName": "local", "accessModes": ["ReadWriteOnce"],
+                                  "resources": { "requests": { "storage": "1Gi" } } },
+                    } } }],
+                },
+            }))
+            .await;
+        cluster
+            .until::<Pod>("the pod runs", |pods| pods.iter().any(|pod| is_ready(pod)))
+            .await;
+        let claims = cluster.list::<PersistentVolumeClaim>().await;
+        assert_eq!(claims[0].metadata.name.as_deref(), Some("first-data"));
+        let options = DeleteOptions::default();
+        let client = cluster.client();
+        client
+            .delete::<Pod>("default", "first", &options)
+            .await
+            .unwrap();
+        cluster
+            .until::<PersistentVolume>("no volume", |volumes| volumes.is_empty())
+            .await;
+        assert!(cluster.list::<PersistentVolumeClaim>().await.is_empty());
+    });
+}
+
 #[test]
 fn a_claim_waits_for_its_first_consumer_and_goes_with_its_volume() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("config.json"), PATHS).unwrap();
-    std::fs::write(folder.path().join("helperPod.yaml"), HELPER).unwrap();
     run(async |cluster| {
-        cluster.start();
-        cluster.start_local_path(folder.path());
-        cluster.node("one").await;
-        let _: StorageClass = cluster
-            .create(json!({
-                "metadata": { "name": "local" }, "provisioner": "rancher.io/local-path",
-                "volumeBindingMode": "WaitForFirstConsumer",
-            }))
-            .await;
+        local_storage(&cluster, folder.path()).await;
         let _: PersistentVolumeClaim = cluster
             .create(json!({
                 "metadata": { "namespace": "default", "name": "data" },
