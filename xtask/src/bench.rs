@@ -8,7 +8,9 @@ mod apibench;
 mod idle;
 mod report;
 mod requests;
+mod scenario;
 mod start;
+mod workloads;
 
 use std::fs;
 use std::path::PathBuf;
@@ -65,6 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     testbed.delete()?;
     outcome?;
     requests::measure(&binary, &folder, &mut rows)?;
+    workloads::measure(&binary, &folder.join("workloads"), &mut rows)?;
     let text = report::text(&rows);
     print!("{text}");
     let file = workspace().join(&options.report);
