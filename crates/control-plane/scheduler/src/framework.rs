@@ -24,6 +24,7 @@ pub(crate) enum Happening {
     Claim,
     Volume,
     Class,
+    VolumeLimits,
 }
 
 /// Why a plugin does not want a pod, or does not want it on a node.

@@ -6,6 +6,7 @@ mod node_affinity;
 mod node_name;
 mod node_ports;
 mod node_unschedulable;
+mod node_volume_limits;
 mod resources_balanced;
 mod resources_fit;
 mod scheduling_gates;
@@ -34,8 +35,9 @@ pub(crate) fn default(storage: Option<Storage>) -> Vec<Box<dyn Plugin>> {
     ];
     if let Some(storage) = storage {
         let (claims, volumes) = (storage.claims.clone(), storage.volumes.clone());
-        let of_volumes: [Box<dyn Plugin>; 3] = [
+        let of_volumes: [Box<dyn Plugin>; 4] = [
             Box::new(volume_restrictions::VolumeRestrictions::new(claims.clone())),
+            Box::new(node_volume_limits::NodeVolumeLimits::new(storage.clone())),
             Box::new(volume_binding::VolumeBinding::new(storage)),
             Box::new(volume_zone::VolumeZone::new(claims, volumes)),
         ];

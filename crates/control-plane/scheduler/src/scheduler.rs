@@ -3,17 +3,18 @@
 mod changes;
 mod metrics;
 mod preempt;
+mod sources;
 mod writer;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{EventSource, Node, PersistentVolume, PersistentVolumeClaim, Pod};
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::core::v1::{EventSource, Pod};
+use k8s_openapi::api::storage::v1::VolumeAttachment;
 use styr_base::{SharedClock, Shutdown, Tasks};
 use styr_client::events::Recorder;
-use styr_client::{Cache, Caches, Client, Scope, Subscription};
+use styr_client::{Cache, Caches, Client, Scope};
 use styr_component::metrics::Registry;
 use tokio::sync::mpsc;
 
@@ -26,12 +27,11 @@ use crate::queue::Queue;
 use crate::report::{self, Verdict};
 use crate::snapshot::Snapshot;
 use metrics::Metrics;
+use sources::{News, Sources};
 use writer::Writer;
 
 /// Pods between their choice and their binding; those waiting for volumes are among them.
 const IN_FLIGHT_MAX: usize = 1000;
-/// Pods that run no more take no room.
-const ACTIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
 /// All that is scheduled with.
 pub(crate) struct Scheduler {
@@ -55,18 +55,6 @@ pub(crate) struct Scheduler {
     tasks: Tasks,
 }
 
-/// What changes outside.
-struct Sources {
-    pods: Subscription<Pod>,
-    nodes: Subscription<Node>,
-    claims: Subscription<PersistentVolumeClaim>,
-    volumes: Subscription<PersistentVolume>,
-    classes: Subscription<StorageClass>,
-    bound: mpsc::Receiver<Bound>,
-    /// Subscriptions that have not told all there is.
-    filling: usize,
-}
-
 /// Runs until `shutdown` is requested.
 pub(crate) async fn run(
     client: Client,
@@ -75,28 +63,10 @@ pub(crate) async fn run(
     registry: &Registry,
 ) {
     let caches = Caches::new(client.clone(), Arc::clone(&clock), shutdown.clone());
-    let pods = caches.cache::<Pod>(Scope::all().fields(ACTIVE));
-    let claims = caches.cache::<PersistentVolumeClaim>(Scope::all());
-    let volumes = caches.cache::<PersistentVolume>(Scope::all());
-    let classes = caches.cache::<StorageClass>(Scope::all());
+    let pods = sources::pods(&caches);
     let (bound_sender, bound) = mpsc::channel(IN_FLIGHT_MAX);
-    let sources = Sources {
-        pods: pods.subscribe(),
-        nodes: caches.cache::<Node>(Scope::all()).subscribe(),
-        claims: claims.subscribe(),
-        volumes: volumes.subscribe(),
-        classes: classes.subscribe(),
-        bound,
-        filling: 5,
-    };
-    let storage = plugins::Storage {
-        claims,
-        volumes,
-        classes,
-        namespaces: caches.cache(Scope::all()),
-        client: client.clone(),
-        clock: Arc::clone(&clock),
-    };
+    let storage = storage(&caches);
+    let sources = Sources::new(&caches, &storage, bound);
     let plugins: Arc<[Box<dyn Plugin>]> = plugins::default(Some(storage)).into();
     let recorder = |name: &String| {
         let source = EventSource {
@@ -128,6 +98,21 @@ pub(crate) async fn run(
     scheduler.run(sources).await;
 }
 
+/// What the plugins about volumes read and write.
+fn storage(caches: &Caches) -> plugins::Storage {
+    let attachments = caches.cache::<VolumeAttachment>(Scope::all());
+    plugins::Storage {
+        claims: caches.cache(Scope::all()),
+        volumes: caches.cache(Scope::all()),
+        classes: caches.cache(Scope::all()),
+        csi_nodes: caches.cache(Scope::all()),
+        attachments: attachments.index("node", |made| vec![made.spec.node_name.clone()]),
+        namespaces: caches.cache(Scope::all()),
+        client: caches.client().clone(),
+        clock: Arc::clone(caches.clock()),
+    }
+}
+
 impl Scheduler {
     async fn run(mut self, mut sources: Sources) {
         let shutdown = self.shutdown.clone();
@@ -135,7 +120,7 @@ impl Scheduler {
             let now = self.clock.monotonic();
             self.queue.advance(now);
             let may_work =
-                sources.filling == 0 && self.queue.has_ready() && self.in_flight < IN_FLIGHT_MAX;
+                sources.is_full() && self.queue.has_ready() && self.in_flight < IN_FLIGHT_MAX;
             if !may_work {
                 self.metrics.pending(self.queue.counts());
             }
@@ -150,15 +135,20 @@ impl Scheduler {
             tokio::select! {
                 biased;
                 () = shutdown.requested() => return,
-                Some(change) = sources.nodes.next() => self.node_changed(change, &mut sources.filling),
-                Some(change) = sources.pods.next() => self.pod_changed(change, &mut sources.filling),
-                Some(change) = sources.claims.next() => self.claim_changed(&change, &mut sources.filling),
-                Some(change) = sources.volumes.next() => self.volume_changed(&change, &mut sources.filling),
-                Some(change) = sources.classes.next() => self.class_changed(&change, &mut sources.filling),
-                Some(bound) = sources.bound.recv() => self.binding_ended(bound),
+                news = sources.next() => self.take_in(news),
                 () = tokio::task::yield_now(), if may_work => self.schedule_next(),
                 () = timer => {}
             }
+        }
+    }
+
+    fn take_in(&mut self, news: News) {
+        match news {
+            News::Node(change) => self.node_changed(change),
+            News::Pod(change) => self.pod_changed(change),
+            News::Other(happening) => self.wake(&[happening]),
+            News::Bound(bound) => self.binding_ended(bound),
+            News::Synced => {}
         }
     }
 

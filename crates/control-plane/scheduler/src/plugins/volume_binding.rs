@@ -4,7 +4,7 @@
 //! Writes a volume's claim and a claim's chosen node, then waits until the claims are bound.
 
 mod bind;
-mod claims;
+pub(super) mod claims;
 mod matching;
 
 use std::collections::HashMap;
@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::storage::v1::{CSINode, StorageClass, VolumeAttachment};
 use styr_base::SharedClock;
-use styr_client::{Cache, Client, Key};
+use styr_client::{Cache, Client, Index, Key};
 
 use crate::framework::{Concern, Happening, Plugin, Rejection};
 use crate::node::NodeInfo;
@@ -41,6 +41,10 @@ pub(crate) struct Storage {
     pub(crate) claims: Cache<PersistentVolumeClaim>,
     pub(crate) volumes: Cache<PersistentVolume>,
     pub(crate) classes: Cache<StorageClass>,
+    /// What drivers can attach where.
+    pub(crate) csi_nodes: Cache<CSINode>,
+    /// By node.
+    pub(crate) attachments: Index<VolumeAttachment>,
     /// For affinity between pods of several namespaces.
     pub(crate) namespaces: Cache<Namespace>,
     pub(crate) client: Client,

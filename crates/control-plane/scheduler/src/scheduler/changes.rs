@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim, Pod};
-use k8s_openapi::api::storage::v1::StorageClass;
-use styr_client::{Change, Object};
+use k8s_openapi::api::core::v1::{Node, Pod};
+use styr_client::Change;
 
 use super::Scheduler;
 use crate::framework::Happening;
 use crate::pod::PodInfo;
 
 impl Scheduler {
-    pub(super) fn node_changed(&mut self, change: Change<Node>, filling: &mut usize) {
+    pub(super) fn node_changed(&mut self, change: Change<Node>) {
         match change {
-            Change::Synced => *filling -= 1,
+            Change::Synced => {}
             Change::Deleted(node) => {
                 let name = node.metadata.name.as_deref().unwrap_or_default();
                 self.snapshot.remove_node(name);
@@ -26,12 +25,9 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn pod_changed(&mut self, change: Change<Pod>, filling: &mut usize) {
+    pub(super) fn pod_changed(&mut self, change: Change<Pod>) {
         let (old, new) = match change {
-            Change::Synced => {
-                *filling -= 1;
-                return;
-            }
+            Change::Synced => return,
             Change::Deleted(pod) => {
                 self.forget(&pod);
                 return;
@@ -50,38 +46,6 @@ impl Scheduler {
         } else if self.recorders.contains_key(info.scheduler()) && !self.is_placed(&info) {
             let is_gated = self.plugins.iter().any(|p| p.pre_enqueue(&info).is_err());
             self.queue.add(info, is_gated, self.clock.monotonic());
-        }
-    }
-
-    pub(super) fn claim_changed(
-        &mut self,
-        change: &Change<PersistentVolumeClaim>,
-        filling: &mut usize,
-    ) {
-        self.other_changed(change, Happening::Claim, filling);
-    }
-
-    pub(super) fn volume_changed(
-        &mut self,
-        change: &Change<PersistentVolume>,
-        filling: &mut usize,
-    ) {
-        self.other_changed(change, Happening::Volume, filling);
-    }
-
-    pub(super) fn class_changed(&mut self, change: &Change<StorageClass>, filling: &mut usize) {
-        self.other_changed(change, Happening::Class, filling);
-    }
-
-    fn other_changed<K: Object>(
-        &mut self,
-        change: &Change<K>,
-        happening: Happening,
-        filling: &mut usize,
-    ) {
-        match change {
-            Change::Synced => *filling -= 1,
-            Change::Applied { .. } | Change::Deleted(_) => self.wake(&[happening]),
         }
     }
 
@@ -112,7 +76,7 @@ impl Scheduler {
         self.snapshot.is_placed(&info.uid)
     }
 
-    fn wake(&mut self, happened: &[Happening]) {
+    pub(super) fn wake(&mut self, happened: &[Happening]) {
         if happened.is_empty() {
             return;
         }

@@ -23,13 +23,13 @@ pub(super) fn annotation<'a>(metadata: &'a ObjectMeta, key: &str) -> Option<&'a 
 }
 
 /// The volume that a claim is to have or has.
-pub(super) fn volume(claim: &PersistentVolumeClaim) -> &str {
+pub(in crate::plugins) fn volume(claim: &PersistentVolumeClaim) -> &str {
     let spec = claim.spec.as_ref();
     spec.and_then(|spec| spec.volume_name.as_deref())
         .unwrap_or_default()
 }
 
-pub(super) fn class(claim: &PersistentVolumeClaim) -> Option<&str> {
+pub(in crate::plugins) fn class(claim: &PersistentVolumeClaim) -> Option<&str> {
     let spec = claim.spec.as_ref();
     let class = spec.and_then(|spec| spec.storage_class_name.as_deref());
     annotation(&claim.metadata, CLASS_BETA)
@@ -50,7 +50,8 @@ fn name(pod: &PodInfo, volume: &Volume) -> Option<(String, bool)> {
     Some((format!("{}-{}", pod.key.name, volume.name), true))
 }
 
-fn names(pod: &PodInfo) -> impl Iterator<Item = (String, bool)> {
+/// The names of a pod's claims, and whether they are made for it.
+pub(in crate::plugins) fn names(pod: &PodInfo) -> impl Iterator<Item = (String, bool)> {
     let volumes = pod.spec().volumes.iter().flatten();
     volumes.filter_map(|volume| name(pod, volume))
 }
