@@ -25,8 +25,8 @@ fn described(image: &Image) -> v1::Image {
         uid: uid.map(|value| v1::Int64Value { value }),
         username,
         spec: None,
-        // Pause is ours alone, and needs no image.
-        pinned: false,
+        // The node's own parts run from the program's image, and it could not be fetched again.
+        pinned: image.is_program(),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::launch::resources;
 use crate::pod;
 
 pub(crate) mod host;
+pub(crate) mod pressure;
 #[cfg(test)]
 mod tests;
 

@@ -7,10 +7,12 @@ use std::io;
 use k8s_openapi::api::core::v1::Pod;
 use styr_kernel::cgroups::{self as kernel, Limits};
 
-use crate::launch::resources;
+use crate::launch::{NodeResources, resources};
 use crate::{pod, qos};
 
-const ROOT: &str = "kubepods";
+pub(crate) const ROOT: &str = "kubepods";
+/// The classes that have a group of their own.
+pub(crate) const CLASSES: [&str; 2] = ["burstable", "besteffort"];
 const PERIOD: u64 = 100_000;
 
 /// How runtimes name cgroups.
@@ -69,6 +71,62 @@ impl Cgroups {
             .filter(|_| self.driver == Driver::Cgroupfs)
     }
 
+    /// The group of all pods.
+    fn root_name(&self) -> String {
+        match self.root.as_str() {
+            "" => format!("/{ROOT}"),
+            root => format!("/{root}/{ROOT}"),
+        }
+    }
+
+    /// Holds all pods together to what the node offers them. Fails while they use more.
+    pub(crate) fn enforce(&self, offered: NodeResources) -> io::Result<()> {
+        let Some(machine) = self.ours() else {
+            return Ok(());
+        };
+        let controllers = machine.controllers();
+        let has = |controller: &str| controllers.iter().any(|name| name == controller);
+        let shares = u64::try_from(resources::shares(offered.cpu_milli)).ok();
+        let limits = Limits {
+            cpu_shares: shares.filter(|_| has("cpu")),
+            memory: Some(offered.memory).filter(|&bytes| bytes > 0 && has("memory")),
+            ..Limits::default()
+        };
+        machine.create(&self.root_name(), &limits)?;
+        self.weigh(CLASSES[1], 0)
+    }
+
+    /// Gives a class of pods its share of the processors: what its pods asked for, and next to nothing
+    /// for those that asked for nothing.
+    pub(crate) fn weigh(&self, class: &str, requested_milli: i64) -> io::Result<()> {
+        let Some(machine) = self.ours() else {
+            return Ok(());
+        };
+        if !machine.controllers().iter().any(|name| name == "cpu") {
+            return Ok(());
+        }
+        let limits = Limits {
+            cpu_shares: u64::try_from(resources::shares(requested_milli)).ok(),
+            ..Limits::default()
+        };
+        let name = format!("{}/{class}", self.root_name());
+        machine.create(&name, &limits).map(drop)
+    }
+
+    /// The limit of the memory of all pods, and what they use of it.
+    pub(crate) fn pods_memory(&self) -> Option<(i64, i64)> {
+        let stats = self.ours()?.open(&self.root_name()).ok()?.stats().ok()?;
+        let limit = i64::try_from(stats.memory_limit?).ok()?;
+        Some((limit, i64::try_from(stats.memory_working_set).ok()?))
+    }
+
+    /// How many processes a pod has.
+    pub(crate) fn processes_of(&self, pod: &Pod) -> i64 {
+        let group = self.ours().and_then(|it| it.open(&self.pod_name(pod)).ok());
+        let found = group.and_then(|group| group.processes().ok());
+        found.map_or(0, |found| i64::try_from(found.len()).unwrap_or(i64::MAX))
+    }
+
     pub(crate) fn make_pod(&self, pod: &Pod) -> io::Result<()> {
         let Some(machine) = self.ours() else {
             return Ok(());
@@ -88,8 +146,8 @@ impl Cgroups {
 
 fn class_name(pod: &Pod) -> &'static str {
     match qos::class(pod) {
-        "Burstable" => "burstable",
-        "BestEffort" => "besteffort",
+        "Burstable" => CLASSES[0],
+        "BestEffort" => CLASSES[1],
         _ => "",
     }
 }

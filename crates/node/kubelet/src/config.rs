@@ -11,18 +11,16 @@ use k8s_openapi::api::core::v1::Taint;
 use styr_component::Flags;
 
 use crate::cgroups::Driver;
+use crate::eviction::{self, policy::Enforces};
+use crate::images::collect;
 
 mod fields;
 mod file;
+mod pressure;
 #[cfg(test)]
 mod tests;
 
 use file::File;
-pub(crate) use file::Threshold;
-
-/// What upstream keeps free unless told otherwise.
-const MEMORY_FREE: Threshold = Threshold::Bytes(100 << 20);
-const DISK_FREE: Threshold = Threshold::Percent(10.0);
 
 /// The flags that are heeded, or make no difference here.
 const HEEDED: &[&str] = &[
@@ -89,8 +87,9 @@ pub struct Config {
     pub log_files_max: usize,
     pub system_reserved: BTreeMap<String, String>,
     pub kube_reserved: BTreeMap<String, String>,
-    pub(crate) eviction_memory: Threshold,
-    pub(crate) eviction_disk: Threshold,
+    pub(crate) eviction: eviction::policy::Policy,
+    pub(crate) enforces: Enforces,
+    pub(crate) image_collection: collect::Policy,
     pub lease_seconds: i32,
     pub provider_id: String,
     /// Kernel settings that pods may change besides the safe ones.
@@ -143,7 +142,6 @@ impl Config {
         let max_pods = either("max-pods", &file.max_pods.to_string());
         let register_node = either("register-node", &file.register_node.to_string());
         let tls_files = tls_files(&file);
-        let hard = file.eviction_hard.as_ref();
         Ok(Self {
             node_ip,
             node_labels: flags.map("node-labels"),
@@ -176,8 +174,9 @@ impl Config {
             server_tls_bootstrap: file.server_tls_bootstrap,
             log_size_max: file::quantity(&file.container_log_max_size, "containerLogMaxSize")?,
             log_files_max: file.container_log_max_files,
-            eviction_memory: file::threshold(hard, "memory.available", MEMORY_FREE)?,
-            eviction_disk: file::threshold(hard, "nodefs.available", DISK_FREE)?,
+            enforces: file.pressure.enforces()?,
+            eviction: file.pressure.eviction()?,
+            image_collection: file.pressure.image_collection()?,
             system_reserved: file.system_reserved,
             kube_reserved: file.kube_reserved,
             lease_seconds: file.node_lease_duration_seconds,

@@ -19,6 +19,7 @@ use crate::objects::Objects;
 use crate::pod;
 use crate::runtime::Runtime;
 
+pub(crate) mod collect;
 mod credentials;
 
 /// An image that is on the machine.

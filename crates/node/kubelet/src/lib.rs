@@ -25,6 +25,7 @@ mod back_off;
 mod cgroups;
 mod defaults;
 mod events;
+mod eviction;
 mod handler;
 mod hooks;
 mod http_client;

@@ -7,6 +7,8 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 use styr_meta::Quantity;
 
 use crate::config::Config;
+use crate::eviction::policy::Enforces;
+use crate::eviction::signal::Signal;
 use crate::launch::NodeResources;
 
 /// The version that this kubelet behaves as.
@@ -81,8 +83,28 @@ impl Machine {
             .sum();
         NodeResources {
             cpu_milli: self.cpus * 1000 - cpu,
-            memory: self.memory - memory - pages - config.eviction_memory.of(self.memory),
+            memory: self.memory
+                - memory
+                - pages
+                - config.eviction.reserved(Signal::Memory, self.memory),
             ephemeral_storage: self.ephemeral_storage - storage,
+        }
+    }
+
+    /// What all pods together may use: the kubelet evicts before that is reached.
+    pub(crate) fn enforced(&self, config: &Config) -> NodeResources {
+        if config.enforces == Enforces::Nothing {
+            return NodeResources {
+                cpu_milli: self.cpus * 1000,
+                memory: self.memory,
+                ephemeral_storage: self.ephemeral_storage,
+            };
+        }
+        let offered = self.allocatable(config);
+        let kept = config.eviction.reserved(Signal::Memory, self.memory);
+        NodeResources {
+            memory: offered.memory + kept,
+            ..offered
         }
     }
 

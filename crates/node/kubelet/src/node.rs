@@ -14,6 +14,7 @@ use styr_client::events::EventType;
 use crate::objects::said;
 use crate::shared::Shared;
 
+pub(crate) mod allocatable;
 pub(crate) mod lease;
 mod status;
 
@@ -44,6 +45,7 @@ pub(crate) async fn run(shared: Arc<Shared>, client: Client, port: i32) {
     if let Some(status) = &node.status {
         tell_transitions(&shared, PRESSURES, &NodeStatus::default(), status);
     }
+    let mut pressures = shared.pressures.subscribe();
     let mut reported = shared.clock.monotonic();
     let mut pod_cidr = String::new();
     loop {
@@ -79,10 +81,12 @@ pub(crate) async fn run(shared: Arc<Shared>, client: Client, port: i32) {
                 Err(status) => tracing::debug!(%status, "could not tell the runtime its pod range"),
             }
         }
-        shared
-            .clock
-            .sleep(if is_ready { LOOK } else { LOOK_UNREADY })
-            .await;
+        let wait = if is_ready { LOOK } else { LOOK_UNREADY };
+        tokio::select! {
+            () = shared.clock.sleep(wait) => {}
+            // Fails only without a sender, which lives as long as this.
+            _ = pressures.changed() => {}
+        }
         if let Ok(current) = client.get::<Node>("", &shared.config.node_name).await {
             node = current;
         }

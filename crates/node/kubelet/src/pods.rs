@@ -2,87 +2,31 @@
 //!
 //! The only owner of workers. It knows pods by uid; what a pod does is its worker's business.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use k8s_openapi::api::core::v1::{Node, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{Node, Pod};
 use styr_base::Tasks;
 use styr_client::{Cache, Change, Object, Subscription};
 use styr_meta::Quantity;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use crate::admission::host;
+use crate::admission::{host, pressure};
+use crate::cgroups::CLASSES;
+use crate::launch::resources;
 use crate::shared::Shared;
-use crate::worker::{self, Desired, Handle};
-use crate::{admission, pod, static_pods};
+use crate::worker::{self, Desired};
+use crate::{admission, pod, qos, static_pods};
 
 mod mirror;
 mod orphans;
+mod table;
+
+use table::Entry;
+pub(crate) use table::Table;
 
 /// Ended workers that wait to be noticed.
 const ENDED_MAX: usize = 1024;
-
-/// The pods that have a worker. Clones share them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Table {
-    entries: Arc<Mutex<HashMap<String, Entry>>>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    pod: Arc<Pod>,
-    handle: Handle,
-}
-
-impl Table {
-    /// All pods, each with its current status.
-    pub(crate) fn list(&self) -> Vec<Pod> {
-        let entries = self.entries.lock().expect("no holder of this lock panics");
-        let with_status = |entry: &Entry| {
-            let mut pod = (*entry.pod).clone();
-            pod.status = Some(entry.handle.status.borrow().clone());
-            pod
-        };
-        entries.values().map(with_status).collect()
-    }
-
-    /// A pod by namespace and name.
-    pub(crate) fn find(&self, namespace: &str, name: &str) -> Option<Arc<Pod>> {
-        let entries = self.entries.lock().expect("no holder of this lock panics");
-        let mut all = entries.values();
-        let found = all.find(|e| pod::namespace(&e.pod) == namespace && pod::name(&e.pod) == name);
-        found.map(|entry| Arc::clone(&entry.pod))
-    }
-
-    /// What a pod's worker last said.
-    pub(crate) fn status(&self, uid: &str) -> Option<PodStatus> {
-        let entries = self.entries.lock().expect("no holder of this lock panics");
-        entries
-            .get(uid)
-            .map(|entry| entry.handle.status.borrow().clone())
-    }
-
-    /// Follows what a pod's worker says.
-    pub(crate) fn watch_status(&self, uid: &str) -> Option<watch::Receiver<PodStatus>> {
-        let entries = self.entries.lock().expect("no holder of this lock panics");
-        entries.get(uid).map(|entry| entry.handle.status.clone())
-    }
-
-    /// Tells a worker that something happened in the runtime.
-    pub(crate) fn wake(&self, uid: &str) {
-        let entries = self.entries.lock().expect("no holder of this lock panics");
-        if let Some(entry) = entries.get(uid) {
-            entry.handle.wake.notify_one();
-        }
-    }
-
-    pub(crate) fn wake_all(&self) {
-        let entries = self.entries.lock().expect("no holder of this lock panics");
-        for entry in entries.values() {
-            entry.handle.wake.notify_one();
-        }
-    }
-}
 
 /// Keeps the table.
 pub(crate) struct Pods {
@@ -93,6 +37,8 @@ pub(crate) struct Pods {
     ended: (mpsc::Sender<String>, mpsc::Receiver<String>),
     /// By uid. A static pod may have to wait for an older one of the same name.
     static_pods: BTreeMap<String, Arc<Pod>>,
+    /// What the class of burstable pods was last weighed by.
+    burstable_milli: Option<i64>,
     /// Uids of static pods whose mirrors are being made.
     mirroring: Arc<Mutex<HashSet<String>>>,
 }
@@ -106,6 +52,7 @@ impl Pods {
             tasks: Tasks::new(),
             ended: mpsc::channel(ENDED_MAX),
             static_pods: BTreeMap::new(),
+            burstable_milli: None,
             mirroring: Arc::default(),
         }
     }
@@ -200,11 +147,7 @@ impl Pods {
             return;
         }
         let uid = pod::uid(&new).to_owned();
-        let mut entries = self
-            .table
-            .entries
-            .lock()
-            .expect("no holder of this lock panics");
+        let mut entries = self.table.entries();
         let Some(entry) = entries.get_mut(&uid) else {
             drop(entries);
             self.start(new);
@@ -230,11 +173,7 @@ impl Pods {
     }
 
     fn remove(&self, uid: &str) {
-        let entries = self
-            .table
-            .entries
-            .lock()
-            .expect("no holder of this lock panics");
+        let entries = self.table.entries();
         if let Some(entry) = entries.get(uid) {
             entry
                 .handle
@@ -253,6 +192,7 @@ impl Pods {
             pod: Arc::clone(&pod),
             is_removed: false,
             rejected,
+            evicted: None,
         };
         let (handle, run) = worker::new(&self.shared, desired);
         let ended = self.ended.0.clone();
@@ -262,12 +202,25 @@ impl Pods {
             // Fails only if the table is gone, and then nobody wants to know.
             let _ = ended.send(id).await;
         });
-        let mut entries = self
-            .table
-            .entries
-            .lock()
-            .expect("no holder of this lock panics");
+        let mut entries = self.table.entries();
         entries.insert(uid, Entry { pod, handle });
+        drop(entries);
+        self.weigh_burstable();
+    }
+
+    /// The class of pods that asked for some, but not all, shares processors by what they asked for.
+    fn weigh_burstable(&mut self) {
+        let active = self.table.active();
+        let burstable = active.iter().filter(|pod| qos::class(pod) == "Burstable");
+        let milli = burstable.map(|pod| resources::pod_request(pod, "cpu").milli_value());
+        let milli: i64 = milli.sum();
+        if self.burstable_milli == Some(milli) {
+            return;
+        }
+        match self.shared.cgroups.weigh(CLASSES[0], milli) {
+            Ok(()) => self.burstable_milli = Some(milli),
+            Err(error) => tracing::warn!(%error, "could not weigh the class of burstable pods"),
+        }
     }
 
     fn admit(&self, pod: &Pod) -> Option<(String, String)> {
@@ -289,25 +242,14 @@ impl Pods {
             .filter_map(|(name, text)| Some((name, Quantity::parse(&text.0).ok()?)))
             .collect();
         let others: Vec<Arc<Pod>> = {
-            let entries = self
-                .table
-                .entries
-                .lock()
-                .expect("no holder of this lock panics");
-            let running = entries.values().filter(|entry| {
-                let phase = entry
-                    .handle
-                    .status
-                    .borrow()
-                    .phase
-                    .clone()
-                    .unwrap_or_default();
-                !matches!(phase.as_str(), "Succeeded" | "Failed")
-            });
+            let entries = self.table.entries();
+            let running = entries.values().filter(|entry| !entry.has_ended());
             running.map(|entry| Arc::clone(&entry.pod)).collect()
         };
         let allowed = &self.shared.config.allowed_unsafe_sysctls;
-        let checked = admission::check(pod, &others, node.as_deref(), &allocatable)
+        let pressures = self.shared.pressures.borrow().clone();
+        let checked = pressure::check(pod, &pressures)
+            .and_then(|()| admission::check(pod, &others, node.as_deref(), &allocatable))
             .and_then(|()| host::sysctls(pod, allowed))
             .and_then(|()| host::app_armor(pod, self.shared.machine.has_app_armor))
             .and_then(|()| host::not_implemented(pod));
@@ -315,11 +257,8 @@ impl Pods {
     }
 
     fn forget(&mut self, uid: &str) {
-        self.table
-            .entries
-            .lock()
-            .expect("no holder of this lock panics")
-            .remove(uid);
+        self.table.entries().remove(uid);
+        self.weigh_burstable();
         self.start_static();
     }
 }

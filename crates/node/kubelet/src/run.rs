@@ -10,6 +10,7 @@ use styr_base::{Outage, SharedClock, Shutdown, SystemClock, Tasks};
 use styr_client::events::Recorder;
 use styr_client::{Cache, Caches, Client, Scope};
 use styr_component::serve;
+use tokio::sync::watch;
 
 use crate::cgroups::Cgroups;
 use crate::config::Config;
@@ -21,7 +22,7 @@ use crate::pods::{Pods, Table};
 use crate::runtime::Runtime;
 use crate::shared::{Server, Shared};
 use crate::volumes::token::Tokens;
-use crate::{node, runtime_events, server};
+use crate::{eviction, node, runtime_events, server};
 
 /// What a kubelet is given.
 #[derive(Debug)]
@@ -84,6 +85,8 @@ pub async fn run(config: Config, deps: Deps) -> anyhow::Result<()> {
     )?);
     let tasks = Tasks::new();
     let table = Table::default();
+    let manager = eviction::Manager::new(Arc::clone(&shared));
+    tasks.spawn_infallible(node::allocatable::run(Arc::clone(&shared)));
     let mut nodes = None;
     if let (Some(api), Some(caches)) = (&shared.server, &caches) {
         let name = &shared.config.node_name;
@@ -98,6 +101,7 @@ pub async fn run(config: Config, deps: Deps) -> anyhow::Result<()> {
     await_runtime(&shared, &shutdown).await;
     let events = runtime_events::run(shared.runtime.clone(), table.clone(), clock.clone());
     tasks.spawn_infallible(events);
+    tasks.spawn_infallible(manager.run(table.clone()));
     let pods = Pods::new(Arc::clone(&shared), table.clone(), nodes);
     tasks.spawn_infallible(pods.run());
     tasks.spawn_infallible(server::log_rotation::run(Arc::clone(&shared)));
@@ -174,6 +178,7 @@ fn share(
         tokens: Tokens::default(),
         events: events.unwrap_or_default(),
         host_ips: vec![ip.to_string()],
+        pressures: watch::Sender::default(),
         server,
     })
 }

@@ -405,6 +405,31 @@ impl Runtime {
             .image_ref)
     }
 
+    pub(crate) async fn remove_image(&self, image: &str) -> Result<(), Status> {
+        let spec = v1::ImageSpec {
+            image: image.into(),
+            ..Default::default()
+        };
+        let request = v1::RemoveImageRequest { image: Some(spec) };
+        unless_gone(self.images.clone().remove_image(request).await).map(drop)
+    }
+
+    /// Where images are kept, if the runtime keeps them in a folder of this machine.
+    pub(crate) async fn image_folder(&self) -> Result<Option<PathBuf>, Status> {
+        let request = v1::ImageFsInfoRequest::default();
+        let info = self
+            .images
+            .clone()
+            .image_fs_info(request)
+            .await?
+            .into_inner();
+        let first = info.image_filesystems.into_iter().next();
+        let folder = first.and_then(|it| it.fs_id).map(|id| id.mountpoint);
+        Ok(folder
+            .filter(|folder| !folder.is_empty())
+            .map(PathBuf::from))
+    }
+
     pub(crate) async fn list_images(&self) -> Result<Vec<v1::Image>, Status> {
         let request = v1::ListImagesRequest::default();
         Ok(self

@@ -1,14 +1,17 @@
 //! What all workers of a kubelet use: connections, settings, facts about the machine.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use k8s_openapi::api::core::v1::Pod;
 use styr_base::SharedClock;
 use styr_client::{Cache, Client};
+use tokio::sync::watch;
 
 use crate::cgroups::Cgroups;
 use crate::config::Config;
 use crate::events::Events;
+use crate::eviction::signal::Pressure;
 use crate::images;
 use crate::launch::NodeResources;
 use crate::launch::dns::Resolver;
@@ -31,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) cgroups: Cgroups,
     pub(crate) machine: Machine,
     pub(crate) host_ips: Vec<String>,
+    /// What the node is short of.
+    pub(crate) pressures: watch::Sender<BTreeSet<Pressure>>,
     /// The API server and what it says of this node's pods; without one, static pods run all the same.
     pub(crate) server: Option<Server>,
 }

@@ -30,6 +30,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) is_ending: bool,
     /// A verdict that overrules the phase: phase, reason, message.
     pub(crate) verdict: Option<&'a (String, String, String)>,
+    /// The node needs what the pod uses; the verdict says why.
+    pub(crate) is_evicted: bool,
     pub(crate) host_ips: &'a [String],
     pub(crate) runtime: &'a str,
     pub(crate) now: Timestamp,

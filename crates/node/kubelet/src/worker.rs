@@ -14,6 +14,7 @@ use styr_base::Tasks;
 use tokio::sync::{Notify, watch};
 
 use crate::back_off::BackOff;
+use crate::eviction::{self, Eviction};
 use crate::images::Images;
 use crate::observed::Observed;
 use crate::pod;
@@ -38,6 +39,8 @@ pub(crate) struct Desired {
     pub(crate) is_removed: bool,
     /// The pod may not run here: reason and message.
     pub(crate) rejected: Option<(String, String)>,
+    /// The node needs what the pod uses.
+    pub(crate) evicted: Option<Eviction>,
 }
 
 /// The manager's handle of a worker.
@@ -150,7 +153,10 @@ pub(crate) fn new(
 }
 
 fn must_end(desired: &Desired) -> bool {
-    desired.is_removed || desired.rejected.is_some() || pod::is_deleted(&desired.pod)
+    desired.is_removed
+        || desired.rejected.is_some()
+        || desired.evicted.is_some()
+        || pod::is_deleted(&desired.pod)
 }
 
 impl Worker {
@@ -162,6 +168,12 @@ impl Worker {
             {
                 let message = format!("Pod was rejected: {message}");
                 self.verdict = Some(("Failed".into(), reason.clone(), message));
+            }
+            if let Some(eviction) = &desired.evicted
+                && self.verdict.is_none()
+            {
+                let message = eviction.message.clone();
+                self.verdict = Some(("Failed".into(), eviction::REASON.into(), message));
             }
             let ended = pod::is_terminal(&desired.pod) && !pod::is_static(&desired.pod);
             if must_end(&desired) || self.verdict.is_some() || ended || self.has_final_phase() {
@@ -244,6 +256,7 @@ impl Worker {
             waiting: &waiting,
             is_ending,
             verdict: self.verdict.as_ref(),
+            is_evicted: self.desired.borrow().evicted.is_some(),
             host_ips: &self.shared.host_ips,
             runtime: self.shared.runtime.name(),
             now,

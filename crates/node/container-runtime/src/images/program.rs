@@ -30,7 +30,7 @@ pub struct Program<'a> {
 
 impl Image {
     /// Whether it was linked rather than loaded: its only layer has its own id.
-    pub(super) fn is_program(&self) -> bool {
+    pub(crate) fn is_program(&self) -> bool {
         let hex = self.id.strip_prefix("sha256:");
         matches!(self.layers.as_slice(), [only] if Some(only.as_str()) == hex)
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use styr_meta::Quantity;
 
 use super::fields::FIELDS;
+use super::pressure::Pressure;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -23,7 +24,6 @@ pub(super) struct File {
     pub(super) container_log_max_files: usize,
     pub(super) container_log_max_size: String,
     pub(super) container_runtime_endpoint: String,
-    pub(super) eviction_hard: Option<BTreeMap<String, String>>,
     pub(super) healthz_bind_address: String,
     pub(super) healthz_port: u16,
     pub(super) kube_reserved: BTreeMap<String, String>,
@@ -33,6 +33,8 @@ pub(super) struct File {
     pub(super) port: u16,
     #[serde(rename = "providerID")]
     pub(super) provider_id: String,
+    #[serde(flatten)]
+    pub(super) pressure: Pressure,
     pub(super) register_node: bool,
     pub(super) register_with_taints: Vec<Taint>,
     pub(super) resolv_conf: Option<String>,
@@ -64,7 +66,6 @@ impl Default for File {
             container_log_max_files: 5,
             container_log_max_size: "10Mi".into(),
             container_runtime_endpoint: "unix:///run/containerd/containerd.sock".into(),
-            eviction_hard: None,
             healthz_bind_address: "127.0.0.1".into(),
             healthz_port: 10248,
             kube_reserved: BTreeMap::new(),
@@ -73,6 +74,7 @@ impl Default for File {
             pod_logs_dir: "/var/log/pods".into(),
             port: 10250,
             provider_id: String::new(),
+            pressure: Pressure::default(),
             register_node: true,
             register_with_taints: Vec::new(),
             resolv_conf: None,
@@ -174,50 +176,4 @@ fn refuse_unimplemented(tree: &serde_json::Value) -> anyhow::Result<()> {
 pub(super) fn quantity(text: &str, field: &str) -> anyhow::Result<i64> {
     let quantity = Quantity::parse(text).map_err(|error| anyhow::anyhow!("{field}: {error}"))?;
     Ok(quantity.value())
-}
-
-/// What is kept free before the node tells of pressure.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Threshold {
-    Bytes(i64),
-    Percent(f64),
-}
-
-impl Threshold {
-    /// The threshold of something that has a capacity.
-    pub(crate) fn of(self, capacity: i64) -> i64 {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Percent(percent) => {
-                #[expect(
-                    clippy::cast_precision_loss,
-                    clippy::cast_possible_truncation,
-                    reason = "a share of a size; a byte more or less does not matter"
-                )]
-                let share = (capacity as f64 * percent / 100.0) as i64;
-                share
-            }
-        }
-    }
-}
-
-/// The threshold of a signal; upstream's defaults hold only if none is given.
-pub(super) fn threshold(
-    hard: Option<&BTreeMap<String, String>>,
-    signal: &str,
-    default: Threshold,
-) -> anyhow::Result<Threshold> {
-    let Some(hard) = hard else { return Ok(default) };
-    let Some(text) = hard.get(signal) else {
-        return Ok(Threshold::Bytes(0));
-    };
-    match text.strip_suffix('%') {
-        Some(number) => {
-            let percent = number.parse();
-            percent
-                .map(Threshold::Percent)
-                .map_err(|error| anyhow::anyhow!("evictionHard {signal}: {error}"))
-        }
-        None => quantity(text, &format!("evictionHard {signal}")).map(Threshold::Bytes),
-    }
 }

@@ -28,13 +28,3 @@ fn reads_taints() {
         ("c", "NoExecute")
     );
 }
-
-#[test]
-fn thresholds_are_sizes_or_shares() {
-    let hard = [("nodefs.available".to_owned(), "5%".to_owned())].into();
-    let threshold = |signal| file::threshold(Some(&hard), signal, super::DISK_FREE).unwrap();
-    assert_eq!(threshold("nodefs.available").of(200), 10);
-    assert_eq!(threshold("memory.available").of(200), 0);
-    let default = file::threshold(None, "nodefs.available", super::DISK_FREE).unwrap();
-    assert_eq!(default.of(200), 20);
-}

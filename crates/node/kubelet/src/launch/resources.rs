@@ -80,21 +80,23 @@ pub(crate) fn oom_score(pod: &Pod, container: &Container, memory_capacity: i64) 
 
 /// The sum of what a pod asks for, counting init containers as the scheduler does.
 pub(crate) fn pod_request(pod: &Pod, name: &str) -> Quantity {
-    pod_total(pod, name, request)
+    let level = pod::spec(pod).resources.as_ref();
+    let level = level.and_then(|level| of(level.requests.as_ref(), name));
+    level.unwrap_or_else(|| pod_total(pod, name, request))
 }
 
 /// The sum of limits; `None` if some container has none.
 pub(crate) fn pod_limit(pod: &Pod, name: &str) -> Option<Quantity> {
+    let level = pod::spec(pod).resources.as_ref();
+    if let Some(limit) = level.and_then(|level| of(level.limits.as_ref(), name)) {
+        return Some(limit);
+    }
     let mut all = pod::containers(pod).iter();
     all.all(|container| limit(container, name).is_some())
         .then(|| pod_total(pod, name, limit))
 }
 
 fn pod_total(pod: &Pod, name: &str, of: fn(&Container, &str) -> Option<Quantity>) -> Quantity {
-    let level = pod::spec(pod).resources.as_ref();
-    if let Some(quantity) = level.and_then(|level| self::of(level.requests.as_ref(), name)) {
-        return quantity;
-    }
     let zero = || Quantity::zero();
     let (mut sidecars, mut peak) = (zero(), zero());
     for container in pod::init_containers(pod) {

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 use styr_cri::v1;
 
-use crate::machine::memory_field;
+use crate::eviction::signal::Pressure;
 use crate::runtime::RuntimeFacts;
 use crate::shared::Shared;
 
@@ -96,7 +96,13 @@ fn conditions(
     let now =
         Time(jiff::Timestamp::from_second(shared.clock.now().as_second()).unwrap_or_default());
     let old = before.conditions.as_deref().unwrap_or_default();
-    let entries = [memory(shared), disk(shared), processes(), ready(facts)];
+    let short_of = |kind| pressure(shared, kind);
+    let entries = [
+        short_of(Pressure::Memory),
+        short_of(Pressure::Disk),
+        short_of(Pressure::Processes),
+        ready(facts),
+    ];
     let make = |(kind, is_true, reason, message): Verdict| {
         let status = if is_true { "True" } else { "False" };
         let known = old
@@ -116,46 +122,30 @@ fn conditions(
     entries.into_iter().map(make).collect()
 }
 
-fn memory(shared: &Shared) -> Verdict {
-    let short =
-        memory_field("MemAvailable:") < shared.config.eviction_memory.of(shared.machine.memory);
-    let (reason, message) = if short {
-        (
+/// With upstream's reasons and messages.
+fn pressure(shared: &Shared, kind: Pressure) -> Verdict {
+    let is_short = shared.pressures.borrow().contains(&kind);
+    let (reason, message) = match (kind, is_short) {
+        (Pressure::Memory, true) => (
             "KubeletHasInsufficientMemory",
             "kubelet has insufficient memory available",
-        )
-    } else {
-        (
+        ),
+        (Pressure::Memory, false) => (
             "KubeletHasSufficientMemory",
             "kubelet has sufficient memory available",
-        )
+        ),
+        (Pressure::Disk, true) => ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+        (Pressure::Disk, false) => ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        (Pressure::Processes, true) => (
+            "KubeletHasInsufficientPID",
+            "kubelet has insufficient PID available",
+        ),
+        (Pressure::Processes, false) => (
+            "KubeletHasSufficientPID",
+            "kubelet has sufficient PID available",
+        ),
     };
-    ("MemoryPressure", short, reason.into(), message.into())
-}
-
-fn disk(shared: &Shared) -> Verdict {
-    let size = |blocks: u64, size: u64| i64::try_from(blocks * size).unwrap_or(i64::MAX);
-    let stat = rustix::fs::statvfs(&shared.config.root_dir);
-    let short = stat.is_ok_and(|stat| {
-        let capacity = size(stat.f_blocks, stat.f_frsize);
-        size(stat.f_bavail, stat.f_frsize) < shared.config.eviction_disk.of(capacity)
-    });
-    let (reason, message) = if short {
-        ("KubeletHasDiskPressure", "kubelet has disk pressure")
-    } else {
-        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure")
-    };
-    ("DiskPressure", short, reason.into(), message.into())
-}
-
-fn processes() -> Verdict {
-    let text = "kubelet has sufficient PID available";
-    (
-        "PIDPressure",
-        false,
-        "KubeletHasSufficientPID".into(),
-        text.into(),
-    )
+    (kind.name(), is_short, reason.into(), message.into())
 }
 
 fn ready(facts: &Result<RuntimeFacts, tonic::Status>) -> Verdict {

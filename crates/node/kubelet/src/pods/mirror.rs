@@ -48,11 +48,7 @@ impl Pods {
 
     pub(super) fn mirror_changed(&mut self, mirror: &Arc<Pod>) {
         let hash = pod::annotation(mirror, pod::MIRROR_ANNOTATION).unwrap_or_default();
-        let entries = self
-            .table
-            .entries
-            .lock()
-            .expect("no holder of this lock panics");
+        let entries = self.table.entries();
         match entries.get(hash) {
             // Somebody deletes the mirror: upstream takes it away and makes a new one.
             Some(_) if pod::is_deleted(mirror) => {

@@ -43,11 +43,7 @@ impl Pods {
             });
         }
         let known: BTreeSet<String> = {
-            let entries = self
-                .table
-                .entries
-                .lock()
-                .expect("no holder of this lock panics");
+            let entries = self.table.entries();
             entries.keys().cloned().collect()
         };
         for (uid, orphan) in found {
@@ -68,6 +64,7 @@ impl Pods {
             pod: Arc::clone(&pod),
             is_removed: true,
             rejected: None,
+            evicted: None,
         };
         let (handle, run) = worker::new(&self.shared, desired);
         let ended = self.ended.0.clone();
@@ -77,22 +74,14 @@ impl Pods {
             // Fails only if the table is gone, and then nobody wants to know.
             let _ = ended.send(id).await;
         });
-        let mut entries = self
-            .table
-            .entries
-            .lock()
-            .expect("no holder of this lock panics");
+        let mut entries = self.table.entries();
         entries.insert(uid, Entry { pod, handle });
     }
 
     /// Directories of pods that neither a source nor the runtime knows.
     fn remove_directories(&self, known: &BTreeSet<String>) {
         let root = self.shared.config.root_dir.join("pods");
-        let entries = self
-            .table
-            .entries
-            .lock()
-            .expect("no holder of this lock panics");
+        let entries = self.table.entries();
         for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
             let uid = entry.file_name().to_string_lossy().into_owned();
             if known.contains(&uid) || entries.contains_key(&uid) {

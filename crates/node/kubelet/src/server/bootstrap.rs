@@ -25,6 +25,10 @@ use crate::config::Config;
 const SIGNER: &str = "kubernetes.io/kube-apiserver-client-kubelet";
 const RETRY: Duration = Duration::from_millis(25);
 const RETRY_MAX: Duration = Duration::from_secs(5);
+/// Of the files with certificates, before the time at which each came.
+const DATED_PREFIX: &str = "kubelet-client-";
+/// The one before the newest: whoever opened it before the change may go on.
+const OLDER_KEPT: usize = 1;
 /// Leads to the newest certificate, with its key.
 pub(super) const CURRENT: &str = "kubelet-client-current.pem";
 
@@ -85,7 +89,7 @@ pub(super) fn store(directory: &Path, now: Timestamp, pair: &KeyPair) -> anyhow:
     std::fs::create_dir_all(directory)
         .with_context(|| format!("could not create {}", directory.display()))?;
     let stamp = now.strftime("%Y-%m-%d-%H-%M-%S").to_string();
-    let file = directory.join(format!("kubelet-client-{stamp}.pem"));
+    let file = directory.join(format!("{DATED_PREFIX}{stamp}.pem"));
     write_private(&file, &format!("{}{}", pair.certificate_pem, pair.key_pem))?;
     let (current, new) = (directory.join(CURRENT), directory.join(".current.pem"));
     // Only a leftover of an earlier try can be there.
@@ -93,7 +97,31 @@ pub(super) fn store(directory: &Path, now: Timestamp, pair: &KeyPair) -> anyhow:
     std::os::unix::fs::symlink(&file, &new)
         .and_then(|()| std::fs::rename(&new, &current))
         .with_context(|| format!("could not link {}", current.display()))?;
+    remove_older(directory, &file);
     Ok(current)
+}
+
+/// Upstream keeps all for ever; here those that nothing can still be reading go.
+fn remove_older(directory: &Path, newest: &Path) {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_dated = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        name.is_some_and(|name| {
+            let stamp = name.strip_prefix(DATED_PREFIX);
+            let stamp = stamp.and_then(|rest| rest.strip_suffix(".pem"));
+            stamp.is_some_and(|stamp| stamp.starts_with(|first: char| first.is_ascii_digit()))
+        })
+    };
+    let dated = entries.map(|entry| entry.path()).filter(is_dated);
+    let mut dated: Vec<PathBuf> = dated.filter(|path| path != newest).collect();
+    // Their names are in the order of time.
+    dated.sort();
+    dated.reverse();
+    for old in dated.iter().skip(OLDER_KEPT) {
+        if let Err(error) = std::fs::remove_file(old) {
+            tracing::warn!(file = %old.display(), %error, "could not remove an old certificate");
+        }
+    }
 }
 
 /// Asks for the certificate with which the kubelet is a client.
@@ -165,3 +193,6 @@ pub(super) async fn request(
     }
     anyhow::bail!("stopped while waiting for the certificate request {name}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ pub(super) fn compute(
     let phase = status.phase.as_deref().unwrap_or_default();
     let mut conditions: Vec<PodCondition> = foreign(pod).cloned().collect();
     let old = inputs.old.conditions.as_deref().unwrap_or_default();
-    conditions.extend(old.iter().find(|c| c.type_ == "DisruptionTarget").cloned());
+    conditions.extend(disruption(pod, old, inputs));
     let containers = containers_ready(pod, statuses, phase);
     let ready = match &containers {
         (true, ..) => gates(pod, &conditions),
@@ -58,6 +58,24 @@ pub(super) fn compute(
         });
     }
     conditions
+}
+
+/// Whoever ends a pod for others says so once.
+fn disruption(pod: &Pod, old: &[PodCondition], inputs: &Inputs<'_>) -> Option<PodCondition> {
+    let known = old.iter().find(|c| c.type_ == "DisruptionTarget");
+    let verdict = inputs.verdict.filter(|_| inputs.is_evicted);
+    let (None, Some((_, _, message))) = (known, verdict) else {
+        return known.cloned();
+    };
+    Some(PodCondition {
+        type_: "DisruptionTarget".into(),
+        status: "True".into(),
+        reason: Some("TerminationByKubelet".into()),
+        message: Some(message.clone()),
+        observed_generation: pod.metadata.generation,
+        last_transition_time: Some(Time(inputs.now)),
+        last_probe_time: None,
+    })
 }
 
 fn foreign(pod: &Pod) -> impl Iterator<Item = &PodCondition> {

@@ -47,6 +47,7 @@ fn status(containers: Vec<Container>, old: &PodStatus, health: Health) -> Value 
         waiting: &|_| Some(("CrashLoopBackOff".into(), "back-off".into())),
         is_ending: false,
         verdict: None,
+        is_evicted: false,
         host_ips: &["192.0.2.1".to_owned()],
         runtime: "fake",
         now: Timestamp::UNIX_EPOCH,
@@ -154,4 +155,33 @@ fn the_time_of_a_condition_changes_only_with_it() {
         condition(&again, "Ready")["lastTransitionTime"],
         json!(earlier)
     );
+}
+
+#[test]
+fn an_evicted_pod_says_whose_doing_it_was() {
+    let observed = Observed::default();
+    let verdict = (
+        "Failed".to_owned(),
+        "Evicted".to_owned(),
+        "The node was low on resource: memory. ".to_owned(),
+    );
+    let old = PodStatus::default();
+    let inputs = Inputs {
+        old: &old,
+        health: &|_| Health::default(),
+        waiting: &|_| None,
+        is_ending: false,
+        verdict: Some(&verdict),
+        is_evicted: true,
+        host_ips: &[],
+        runtime: "styr",
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let status = compute(&pod(), &observed, &inputs);
+    assert_eq!(status.reason.as_deref(), Some("Evicted"));
+    let conditions = status.conditions.unwrap();
+    let found = conditions.iter().find(|it| it.type_ == "DisruptionTarget");
+    let found = found.unwrap();
+    assert_eq!(found.reason.as_deref(), Some("TerminationByKubelet"));
+    assert_eq!(found.message.as_deref(), Some(verdict.2.as_str()));
 }

@@ -128,8 +128,12 @@ impl Worker {
     }
 
     fn grace_of(&self, pod: &Arc<Pod>) -> i64 {
-        let rejected = self.desired.borrow().rejected.is_some();
-        if rejected { 0 } else { pod::grace_seconds(pod) }
+        let desired = self.desired.borrow();
+        match &desired.evicted {
+            _ if desired.rejected.is_some() => 0,
+            Some(eviction) => eviction.grace_seconds.min(pod::grace_seconds(pod)),
+            None => pod::grace_seconds(pod),
+        }
     }
 
     async fn stop_one(

@@ -196,7 +196,7 @@ impl Server {
             }
             Action::CloseStdin { container } => alive(&mut self.running, &container)?.close_stdin(),
             Action::ReopenLog { container } => {
-                alive(&mut self.running, &container)?.log.reopen()?
+                alive(&mut self.running, &container)?.log.reopen()?;
             }
             Action::Signal { id, signal } => alive(&mut self.running, &id)?.signal(signal)?,
             Action::Stop => self.stop(),
