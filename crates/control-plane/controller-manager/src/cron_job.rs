@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::api::batch::v1::{CronJob, CronJobStatus, Job};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::{Cache, Error, Index, Scope, controller_of};
 
 use crate::context::Context;
+use crate::shared::requests;
 use plan::{Kind, Observed, Plan, plan};
 
 /// Registers the controller.
@@ -144,11 +145,7 @@ impl CronJobs {
         let Key { namespace, name } = Key::of(job);
         let options = DeleteOptions {
             propagation_policy: Some("Background".to_owned()),
-            preconditions: Some(Preconditions {
-                uid: job.metadata.uid.clone(),
-                resource_version: None,
-            }),
-            ..DeleteOptions::default()
+            ..requests::exactly(&job.metadata)
         };
         let deleted = self
             .context

@@ -5,30 +5,26 @@
 //! no node has two pods unless the update may surge.
 //! <https://kubernetes.io/docs/concepts/workloads/controllers/daemonset/>
 
+mod failures;
 mod plan;
+mod pods;
 mod template;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet};
 use k8s_openapi::api::core::v1::{Node, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, LabelSelector, Preconditions};
-use styr_base::Backoff;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::expectations::Expectations;
-use styr_client::{Cache, Change, Error, Index, Scope, controller_of};
+use styr_client::{Cache, Change, Index, Scope, controller_of};
 
 use crate::context::Context;
 use crate::shared::revisions::{self, History, Settled};
 use crate::shared::{nodes, ownership, selector, side_by_side};
-use plan::{Observed, Plan, Removal, plan};
-
-/// Upstream's back-off of pods that fail on a node.
-const FAILED_INITIAL: Duration = Duration::from_secs(1);
-const FAILED_MAX: Duration = Duration::from_secs(900);
+use failures::Failures;
+use plan::{Observed, Plan, plan};
 
 /// Registers the controller.
 pub(crate) fn build(context: &Context) -> anyhow::Result<Vec<Registration>> {
@@ -46,7 +42,7 @@ pub(crate) fn build(context: &Context) -> anyhow::Result<Vec<Registration>> {
         owned: pods.by_controller(),
         orphans: pods.index("orphans", ownership::orphans),
         expectations: expectations.clone(),
-        failures: Mutex::default(),
+        failures: Failures::default(),
     };
     let (for_pods, for_nodes) = (daemon_sets.clone(), daemon_sets);
     let registration = Registration::new("daemonset-controller", reconciler)
@@ -94,13 +90,6 @@ fn concerned(change: &Change<Node>, daemon_sets: &Cache<DaemonSet>) -> Vec<Key> 
         .collect()
 }
 
-/// A node on which a pod has failed.
-struct Failed {
-    backoff: Backoff,
-    since: Duration,
-    wait: Duration,
-}
-
 struct DaemonSets {
     context: Context,
     daemon_sets: Cache<DaemonSet>,
@@ -110,8 +99,7 @@ struct DaemonSets {
     owned: Index<Pod>,
     orphans: Index<Pod>,
     expectations: Expectations,
-    /// By uid of the DaemonSet and node.
-    failures: Mutex<HashMap<(String, String), Failed>>,
+    failures: Failures,
 }
 
 #[async_trait]
@@ -203,7 +191,8 @@ impl DaemonSets {
     ) -> anyhow::Result<Next> {
         let daemon_set = &observed.daemon_set;
         let mut then = plan.then;
-        let (removals, wait) = self.without_backed_off(daemon_set, plan.remove);
+        let now = self.context.clock.monotonic();
+        let (removals, wait) = self.failures.allow(daemon_set, plan.remove, now);
         if let Some(wait) = wait {
             then = Some(then.map_or(wait, |then| then.min(wait)));
         }
@@ -240,126 +229,4 @@ impl DaemonSets {
         }
         Ok(then.map_or(Next::Wait, Next::After))
     }
-
-    /// Pods that fail again and again on a node are replaced more and more slowly.
-    fn without_backed_off(
-        &self,
-        daemon_set: &DaemonSet,
-        removals: Vec<Removal>,
-    ) -> (Vec<Removal>, Option<Duration>) {
-        let now = self.context.clock.monotonic();
-        let uid = daemon_set.metadata.uid.clone().unwrap_or_default();
-        let mut failures = self.failures.lock().expect("no holder of this lock panics");
-        // What has not failed for twice the longest wait is well again.
-        failures.retain(|_, failed| now.saturating_sub(failed.since) < 2 * FAILED_MAX);
-        let mut next: Option<Duration> = None;
-        let allowed = removals.into_iter().filter(|removal| {
-            let Some(node) = &removal.failed_on else {
-                return true;
-            };
-            let id = (uid.clone(), node.clone());
-            let failed = failures.entry(id).or_insert_with(|| Failed {
-                backoff: Backoff::new(FAILED_INITIAL, FAILED_MAX),
-                since: now,
-                wait: Duration::ZERO,
-            });
-            let left = (failed.since + failed.wait).saturating_sub(now);
-            if left.is_zero() {
-                (failed.since, failed.wait) = (now, failed.backoff.next_wait());
-                return true;
-            }
-            next = Some(next.map_or(left, |next| next.min(left)));
-            false
-        });
-        (allowed.collect(), next)
-    }
-
-    async fn create(&self, key: &Key, observed: &Observed, node: &str) -> Result<(), Error> {
-        let daemon_set = &*observed.daemon_set;
-        let pod = template::pod(daemon_set, node, &observed.hash);
-        let recorder = &self.context.recorder;
-        match self.context.client.create(&pod).await {
-            Ok(pod) => {
-                let name = pod.metadata.name.unwrap_or_default();
-                recorder.normal(
-                    daemon_set,
-                    "SuccessfulCreate",
-                    format!("Created pod: {name}"),
-                );
-                Ok(())
-            }
-            Err(error) => {
-                // The creation will not be seen.
-                self.expectations.creation_observed(key);
-                if error.is_namespace_terminating() {
-                    return Ok(());
-                }
-                let text = message(&error);
-                recorder.warning(
-                    daemon_set,
-                    "FailedCreate",
-                    format!("Error creating: {text}"),
-                );
-                Err(error)
-            }
-        }
-    }
-
-    async fn delete(
-        &self,
-        key: &Key,
-        daemon_set: &DaemonSet,
-        removal: &Removal,
-    ) -> Result<(), Error> {
-        let pod_key = Key::of(&*removal.pod);
-        let Key { namespace, name } = &pod_key;
-        let recorder = &self.context.recorder;
-        if let Some(node) = &removal.failed_on {
-            let text =
-                format!("Found failed daemon pod {pod_key} on node {node}, will try to kill it");
-            recorder.warning(daemon_set, "FailedDaemonPod", text);
-        }
-        let options = DeleteOptions {
-            preconditions: Some(Preconditions {
-                uid: removal.pod.metadata.uid.clone(),
-                resource_version: None,
-            }),
-            ..DeleteOptions::default()
-        };
-        match self
-            .context
-            .client
-            .delete::<Pod>(namespace, name, &options)
-            .await
-        {
-            Ok(()) => {
-                recorder.normal(
-                    daemon_set,
-                    "SuccessfulDelete",
-                    format!("Deleted pod: {name}"),
-                );
-                Ok(())
-            }
-            Err(error) => {
-                self.expectations.deletion_observed(key, &pod_key);
-                if error.is_not_found() || error.is_conflict() {
-                    return Ok(());
-                }
-                let text = message(&error);
-                recorder.warning(
-                    daemon_set,
-                    "FailedDelete",
-                    format!("Error deleting: {text}"),
-                );
-                Err(error)
-            }
-        }
-    }
-}
-
-/// What the server said, for those who read events.
-fn message(error: &Error) -> String {
-    error
-        .status()
-        .map_or_else(|| error.to_string(), |status| status.message.clone())
 }

@@ -13,13 +13,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::expectations::Expectations;
 use styr_client::{Cache, Change, Error, Index, Scope};
 
 use crate::context::Context;
-use crate::shared::{pods, selector};
+use crate::shared::{pods, requests, selector};
 use plan::{Observed, plan};
 
 pub(crate) const SERVICE_LABEL: &str = "kubernetes.io/service-name";
@@ -181,13 +180,7 @@ impl Slices {
         }
         for slice in &plan.delete {
             let Key { namespace, name } = Key::of(&**slice);
-            let options = DeleteOptions {
-                preconditions: Some(Preconditions {
-                    uid: slice.metadata.uid.clone(),
-                    resource_version: None,
-                }),
-                ..DeleteOptions::default()
-            };
+            let options = requests::exactly(&slice.metadata);
             let deleted = client
                 .delete::<EndpointSlice>(&namespace, &name, &options)
                 .await;

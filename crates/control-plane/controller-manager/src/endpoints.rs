@@ -12,13 +12,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Endpoints, Pod, Service};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::{Cache, Change, Error, Scope};
 
 use crate::context::Context;
 use crate::endpoint_slice;
-use crate::shared::selector;
+use crate::shared::{requests, selector};
 use plan::{MANAGED_BY, MANAGER, Observed, Plan, plan};
 
 /// Registers the controller.
@@ -113,13 +112,7 @@ impl Writer {
 
     async fn delete(&self, endpoints: &Endpoints) -> anyhow::Result<()> {
         let Key { namespace, name } = Key::of(endpoints);
-        let options = DeleteOptions {
-            preconditions: Some(Preconditions {
-                uid: endpoints.metadata.uid.clone(),
-                resource_version: None,
-            }),
-            ..DeleteOptions::default()
-        };
+        let options = requests::exactly(&endpoints.metadata);
         let client = &self.context.client;
         let deleted = client
             .delete::<Endpoints>(&namespace, &name, &options)

@@ -16,13 +16,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::expectations::Expectations;
 use styr_client::{Cache, Change, Error, Index, Scope, controller_of};
 
 use crate::context::Context;
-use crate::shared::{ownership, selector, side_by_side};
+use crate::shared::{ownership, requests, selector, side_by_side};
 use plan::{Observed, Plan, plan};
 
 /// Other values of `managedBy` are somebody else's.
@@ -202,7 +201,7 @@ impl Jobs {
                 if error.is_namespace_terminating() {
                     return Ok(());
                 }
-                let text = message(&error);
+                let text = requests::told(&error);
                 recorder.warning(&**job, "FailedCreate", format!("Error creating: {text}"));
                 Err(error)
             }
@@ -212,13 +211,7 @@ impl Jobs {
     async fn delete(&self, key: &Key, job: &Arc<Job>, pod: &Arc<Pod>) -> Result<(), Error> {
         let pod_key = Key::of(&**pod);
         let Key { namespace, name } = &pod_key;
-        let options = DeleteOptions {
-            preconditions: Some(Preconditions {
-                uid: pod.metadata.uid.clone(),
-                resource_version: None,
-            }),
-            ..DeleteOptions::default()
-        };
+        let options = requests::exactly(&pod.metadata);
         match self
             .context
             .client
@@ -253,11 +246,4 @@ impl Jobs {
         self.jobs.observe_write(written.clone());
         Ok(Arc::new(written))
     }
-}
-
-/// What the server said, for those who read events.
-fn message(error: &Error) -> String {
-    error
-        .status()
-        .map_or_else(|| error.to_string(), |status| status.message.clone())
 }

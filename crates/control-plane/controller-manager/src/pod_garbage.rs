@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Node, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::json;
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::{Cache, Change, Error, Index, Scope};
 
 use crate::context::Context;
 use crate::node_lifecycle::on_node;
-use crate::shared::pods;
+use crate::shared::{pods, requests};
 
 /// How long a node may be away, as when it is registered anew.
 const QUARANTINE: Duration = Duration::from_secs(40);
@@ -142,11 +142,7 @@ impl Collector {
         }
         let options = DeleteOptions {
             grace_period_seconds: Some(0),
-            preconditions: Some(Preconditions {
-                uid: pod.metadata.uid.clone(),
-                resource_version: None,
-            }),
-            ..DeleteOptions::default()
+            ..requests::exactly(&pod.metadata)
         };
         Error::unless_not_found(client.delete::<Pod>(&namespace, &name, &options).await)?;
         Ok(())

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{Pod, ReplicationController};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::expectations::Expectations;
 use styr_client::{Cache, Change, Error, Index, Scope, controller_of};
 
 use crate::context::Context;
-use crate::shared::{ownership, pods, selector, side_by_side, slow_start};
+use crate::shared::{ownership, pods, requests, selector, side_by_side, slow_start};
 use owner::{Owner, Wanted};
 use plan::{Action, Observed, Plan, plan};
 
@@ -189,7 +189,7 @@ impl<K: Owner> Replicas<K> {
             }
             Err(error) => {
                 if !error.is_namespace_terminating() {
-                    let text = message(&error);
+                    let text = requests::told(&error);
                     recorder.warning(&**owner, "FailedCreate", format!("Error creating: {text}"));
                 }
                 Err(error)
@@ -199,13 +199,7 @@ impl<K: Owner> Replicas<K> {
 
     async fn delete(&self, key: &Key, owner: &Arc<K>, pod: &Pod) -> Result<(), Error> {
         let pod_key = Key::of(pod);
-        let options = DeleteOptions {
-            preconditions: Some(Preconditions {
-                uid: pod.metadata.uid.clone(),
-                resource_version: None,
-            }),
-            ..DeleteOptions::default()
-        };
+        let options = requests::exactly(&pod.metadata);
         let (namespace, name) = (&pod_key.namespace, &pod_key.name);
         let recorder = &self.context.recorder;
         match self
@@ -224,19 +218,12 @@ impl<K: Owner> Replicas<K> {
                 if error.is_not_found() {
                     return Ok(());
                 }
-                let text = message(&error);
+                let text = requests::told(&error);
                 recorder.warning(&**owner, "FailedDelete", format!("Error deleting: {text}"));
                 Err(error)
             }
         }
     }
-}
-
-/// What the server said, for those who read events.
-fn message(error: &Error) -> String {
-    error
-        .status()
-        .map_or_else(|| error.to_string(), |status| status.message.clone())
 }
 
 fn new_pod<K: Owner>(owner: &K, wanted: &Wanted) -> Pod {

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 use serde_json::json;
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::{Cache, Change, Client, Error, Index, Scope};
 use styr_pki::service_account::Signer;
 
 use crate::context::Context;
+use crate::shared::requests;
 use plan::{Contents, TYPE};
 
 /// Registers the controller; without a key to sign with there is none.
@@ -147,13 +147,7 @@ impl Tokens {
     }
 
     async fn delete(&self, key: &Key, secret: &Secret) -> Result<(), Error> {
-        let options = DeleteOptions {
-            preconditions: Some(Preconditions {
-                uid: secret.metadata.uid.clone(),
-                resource_version: None,
-            }),
-            ..DeleteOptions::default()
-        };
+        let options = requests::exactly(&secret.metadata);
         let (namespace, name) = (&key.namespace, &key.name);
         match self
             .client

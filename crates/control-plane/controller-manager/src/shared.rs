@@ -7,6 +7,7 @@ pub(crate) mod hash;
 pub(crate) mod nodes;
 pub(crate) mod ownership;
 pub(crate) mod pods;
+pub(crate) mod requests;
 pub(crate) mod revisions;
 pub(crate) mod selector;
 pub(crate) mod side_by_side;

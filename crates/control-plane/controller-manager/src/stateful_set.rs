@@ -5,24 +5,23 @@
 //! removed only while all before it are available.
 //! <https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/>
 
+mod claims;
 mod identity;
 mod plan;
+mod pods;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::api::apps::v1::{ControllerRevision, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
-    DeleteOptions, LabelSelector, OwnerReference, Preconditions,
-};
-use serde_json::json;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use styr_client::controller::{Key, Next, Reconciler, Registration};
-use styr_client::{Cache, Change, Error, Index, Scope, controller_of};
+use styr_client::{Cache, Change, Index, Scope, controller_of};
 
 use crate::context::Context;
 use crate::shared::revisions::{self, History, Settled};
-use crate::shared::{ownership, pods, selector};
+use crate::shared::{ownership, selector};
 use plan::{Observed, Plan, Revision, plan};
 
 /// Registers the controller.
@@ -203,148 +202,4 @@ impl StatefulSets {
         }
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
-
-    async fn ensure_claims(&self, set: &StatefulSet, ordinal: i32) -> Result<(), Error> {
-        for claim in identity::claims(set, ordinal) {
-            let Key { namespace, name } = Key::of(&claim);
-            if self.claims.get(Some(&namespace), &name).is_some() {
-                continue;
-            }
-            let pod = identity::name(set, ordinal);
-            let set_name = set.metadata.name.as_deref().unwrap_or_default();
-            match self.context.client.create(&claim).await {
-                Ok(_) => {
-                    let text =
-                        format!("create Claim {name} Pod {pod} in StatefulSet {set_name} success");
-                    self.context.recorder.normal(set, "SuccessfulCreate", text);
-                }
-                Err(error) if error.is_already_exists() => {}
-                Err(error) => {
-                    let text = format!(
-                        "create Claim {name} for Pod {pod} in StatefulSet {set_name} failed error: {}",
-                        message(&error)
-                    );
-                    self.context.recorder.warning(set, "FailedCreate", text);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn create(&self, set: &StatefulSet, pod: &Pod) -> Result<(), Error> {
-        let name = pod.metadata.name.as_deref().unwrap_or_default();
-        let set_name = set.metadata.name.as_deref().unwrap_or_default();
-        let recorder = &self.context.recorder;
-        match self.context.client.create(pod).await {
-            Ok(_) => {
-                let text = format!("create Pod {name} in StatefulSet {set_name} successful");
-                recorder.normal(set, "SuccessfulCreate", text);
-                Ok(())
-            }
-            // The cache is behind; its event brings us back.
-            Err(error) if error.is_already_exists() || error.is_namespace_terminating() => Ok(()),
-            Err(error) => {
-                let text = format!(
-                    "create Pod {name} in StatefulSet {set_name} failed error: {}",
-                    message(&error)
-                );
-                recorder.warning(set, "FailedCreate", text);
-                Err(error)
-            }
-        }
-    }
-
-    async fn delete(&self, set: &StatefulSet, pod: &Pod) -> Result<(), Error> {
-        let Key { namespace, name } = Key::of(pod);
-        let set_name = set.metadata.name.as_deref().unwrap_or_default();
-        let options = DeleteOptions {
-            preconditions: Some(Preconditions {
-                uid: pod.metadata.uid.clone(),
-                resource_version: None,
-            }),
-            ..DeleteOptions::default()
-        };
-        if pods::phase(pod) == "Failed" {
-            let text =
-                format!("StatefulSet {namespace}/{set_name} is recreating failed Pod {name}");
-            self.context
-                .recorder
-                .warning(set, "RecreatingFailedPod", text);
-        }
-        let deleted = self
-            .context
-            .client
-            .delete::<Pod>(&namespace, &name, &options)
-            .await;
-        if Error::unless_not_found(deleted)?.is_some() {
-            let text = format!("delete Pod {name} in StatefulSet {set_name} successful");
-            self.context.recorder.normal(set, "SuccessfulDelete", text);
-        }
-        Ok(())
-    }
-
-    /// Gives a pod back the labels that it is found by.
-    async fn repair(&self, pod: &Pod) -> Result<(), Error> {
-        let Key { namespace, name } = Key::of(pod);
-        let patch = json!({ "metadata": {
-            "uid": pod.metadata.uid, "labels": identity::labels(&name),
-        }});
-        let patched = self
-            .context
-            .client
-            .strategic_patch::<Pod>(&namespace, &name, &patch)
-            .await;
-        if let Some(patched) = Error::unless_not_found(patched)? {
-            self.pods.observe_write(patched);
-        }
-        Ok(())
-    }
-
-    /// Claims that are to go with the set or with their pod are owned by it.
-    async fn follow_retention(&self, observed: &Observed) -> Result<(), Error> {
-        let set = &observed.set;
-        if set.spec.persistent_volume_claim_retention_policy.is_none() {
-            return Ok(());
-        }
-        for pod in &observed.pods {
-            let name = pod.metadata.name.as_deref().unwrap_or_default();
-            let Some((_, ordinal)) = identity::split(name) else {
-                continue;
-            };
-            for claim in identity::claims(set, ordinal) {
-                let Key { namespace, name } = Key::of(&claim);
-                let Some(known) = self.claims.get(Some(&namespace), &name) else {
-                    continue;
-                };
-                let wanted = identity::owners(set, pod, ordinal);
-                let is_ours = |owner: &OwnerReference| {
-                    owner.uid == set.metadata.uid.clone().unwrap_or_default() || owner.kind == "Pod"
-                };
-                let owners = known.metadata.owner_references.clone().unwrap_or_default();
-                let (ours, others): (Vec<_>, Vec<_>) = owners.into_iter().partition(is_ours);
-                if ours == wanted {
-                    continue;
-                }
-                let all: Vec<_> = others.into_iter().chain(wanted).collect();
-                let patch = json!({ "metadata": {
-                    "uid": known.metadata.uid, "resourceVersion": known.metadata.resource_version,
-                    "ownerReferences": all,
-                }});
-                let client = &self.context.client;
-                let patched = client
-                    .merge_patch::<PersistentVolumeClaim>(&namespace, &name, &patch)
-                    .await?;
-                self.claims.observe_write(patched);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What the server said, for those who read events.
-fn message(error: &Error) -> String {
-    error
-        .status()
-        .map_or_else(|| error.to_string(), |status| status.message.clone())
 }

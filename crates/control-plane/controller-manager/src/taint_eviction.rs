@@ -10,14 +10,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod, Taint};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 use serde_json::json;
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::{Cache, Change, Error, Scope};
 
 use crate::context::Context;
 use crate::node_lifecycle::on_node;
-use crate::shared::{nodes, pods};
+use crate::shared::{nodes, pods, requests};
 
 const WORKERS: usize = 8;
 
@@ -152,13 +151,7 @@ impl Evictions {
             .strategic_patch_status::<Pod>(&key.namespace, &key.name, &patch)
             .await;
         Error::unless_not_found(patched)?;
-        let options = DeleteOptions {
-            preconditions: Some(Preconditions {
-                uid: pod.metadata.uid.clone(),
-                resource_version: None,
-            }),
-            ..DeleteOptions::default()
-        };
+        let options = requests::exactly(&pod.metadata);
         let deleted = client
             .delete::<Pod>(&key.namespace, &key.name, &options)
             .await;

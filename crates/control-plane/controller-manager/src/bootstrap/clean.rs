@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 use styr_client::controller::{Key, Next, Reconciler, Registration};
 use styr_client::{Cache, Change, Error};
 
 use super::{TYPE, expiry, scope};
 use crate::context::Context;
+use crate::shared::requests;
 
 /// Registers the controller.
 pub(crate) fn build(context: &Context) -> anyhow::Result<Vec<Registration>> {
@@ -51,13 +51,7 @@ impl Reconciler for Cleaner {
         if let Some(left) = left.ok().filter(|left| !left.is_zero()) {
             return Ok(Next::After(left));
         }
-        let options = DeleteOptions {
-            preconditions: Some(Preconditions {
-                uid: secret.metadata.uid.clone(),
-                resource_version: None,
-            }),
-            ..DeleteOptions::default()
-        };
+        let options = requests::exactly(&secret.metadata);
         let client = &self.context.client;
         let deleted = client
             .delete::<Secret>(&key.namespace, &key.name, &options)

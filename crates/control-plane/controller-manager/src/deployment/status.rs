@@ -9,7 +9,7 @@ use k8s_openapi::api::apps::v1::{
 use styr_client::Error;
 
 use super::plan::{Sets, Sizes};
-use crate::shared::conditions;
+use crate::shared::{conditions, requests};
 
 const AVAILABLE: &str = "Available";
 const PROGRESSING: &str = "Progressing";
@@ -286,9 +286,7 @@ pub(super) fn set_creation_failed(
     error: &Error,
     now: Timestamp,
 ) {
-    let text = error
-        .status()
-        .map_or_else(|| error.to_string(), |status| status.message.clone());
+    let text = requests::told(error);
     let text = format!("Failed to create new replica set {name:?}: {text}");
     set(
         status,

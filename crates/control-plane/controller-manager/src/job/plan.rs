@@ -15,11 +15,11 @@ use super::template::{self, Creation};
 use super::{count, indexes};
 use crate::shared::pods;
 
+mod amount;
+mod outcome;
+
 /// Upstream's `MaxPodCreateDeletePerSync`.
 const BURST_MAX: usize = 500;
-/// Upstream's back-off of failing pods.
-const BACKOFF_INITIAL: Duration = Duration::from_secs(10);
-const BACKOFF_MAX: Duration = Duration::from_secs(600);
 
 /// What the cluster looks like, as far as this controller cares.
 pub(super) struct Observed {
@@ -35,13 +35,6 @@ pub(super) struct Plan {
     pub(super) status: JobStatus,
     pub(super) event: Option<(EventType, &'static str, String)>,
     pub(super) then: Option<Duration>,
-}
-
-/// How a Job ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Outcome {
-    Success(&'static str, String),
-    Failure(&'static str, String),
 }
 
 pub(super) fn is_indexed(job: &Job) -> bool {
@@ -167,129 +160,6 @@ impl Pass<'_> {
         self.lost.retain(|index| !self.done.contains(index));
     }
 
-    fn outcome(&self, status: &JobStatus) -> Option<Outcome> {
-        // What was decided stays decided until the last pod has gone.
-        if let Some(known) = condition(status, "FailureTarget") {
-            let message = known.message.clone().unwrap_or_default();
-            return Some(Outcome::Failure(reason(known), message));
-        }
-        if let Some(known) = condition(status, "SuccessCriteriaMet") {
-            let message = known.message.clone().unwrap_or_default();
-            return Some(Outcome::Success(reason(known), message));
-        }
-        self.failure(status).or_else(|| self.success())
-    }
-
-    fn failure(&self, status: &JobStatus) -> Option<Outcome> {
-        let job = &self.observed.job;
-        let by_rule = self
-            .failed_pods()
-            .find_map(|pod| match policy::of_failure(job, pod) {
-                Verdict::FailJob(message) => Some(message),
-                _ => None,
-            });
-        if let Some(message) = by_rule {
-            return Some(Outcome::Failure("PodFailurePolicy", message));
-        }
-        let limit = self.spec.backoff_limit.unwrap_or(6);
-        if status.failed.unwrap_or(0) > limit || self.restarts() > limit {
-            let text = "Job has reached the specified backoff limit";
-            return Some(Outcome::Failure("BackoffLimitExceeded", text.to_owned()));
-        }
-        if self.deadline(status).is_some_and(|left| left.is_zero()) {
-            let text = "Job was active longer than specified deadline";
-            return Some(Outcome::Failure("DeadlineExceeded", text.to_owned()));
-        }
-        let lost = i32::try_from(self.lost.len()).unwrap_or(i32::MAX);
-        if self.spec.max_failed_indexes.is_some_and(|max| lost > max) {
-            let text = "Job has exceeded the specified maximal number of failed indexes";
-            return Some(Outcome::Failure(
-                "MaxFailedIndexesExceeded",
-                text.to_owned(),
-            ));
-        }
-        let completions = usize::try_from(self.spec.completions.unwrap_or(0)).unwrap_or(0);
-        if lost > 0 && self.lost.len() + self.done.len() >= completions {
-            let text = "Job has failed indexes";
-            return Some(Outcome::Failure("FailedIndexes", text.to_owned()));
-        }
-        None
-    }
-
-    /// Containers that are restarted in their pod fail there; such a Job counts restarts.
-    fn restarts(&self) -> i32 {
-        let template = self.spec.template.spec.as_ref();
-        if template.and_then(|spec| spec.restart_policy.as_deref()) != Some("OnFailure") {
-            return 0;
-        }
-        let statuses = self.active.iter().filter_map(|pod| pod.status.as_ref());
-        let containers = statuses.flat_map(|status| {
-            let first = status.init_container_statuses.iter().flatten();
-            first.chain(status.container_statuses.iter().flatten())
-        });
-        containers.map(|container| container.restart_count).sum()
-    }
-
-    fn success(&self) -> Option<Outcome> {
-        if let Some(message) = policy::is_satisfied(&self.observed.job, &self.done) {
-            return Some(Outcome::Success("SuccessPolicy", message));
-        }
-        let is_complete = match self.spec.completions {
-            None => self.succeeded > 0 && self.active.is_empty() && self.terminating == 0,
-            Some(completions) => {
-                usize::try_from(completions).is_ok_and(|wanted| self.succeeded >= wanted)
-            }
-        };
-        let text = "Reached expected number of succeeded pods";
-        is_complete.then(|| Outcome::Success("CompletionsReached", text.to_owned()))
-    }
-
-    /// Time until the deadline; `None` without one.
-    fn deadline(&self, status: &JobStatus) -> Option<Duration> {
-        let seconds = self
-            .spec
-            .active_deadline_seconds
-            .filter(|_| !self.is_suspended())?;
-        let since = status.start_time.as_ref()?.0;
-        let allowed = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-        let passed = Duration::try_from(self.now.duration_since(since)).unwrap_or_default();
-        Some(allowed.saturating_sub(passed))
-    }
-
-    /// First the decision, then the end of all pods, then the end of the Job.
-    fn end(&self, outcome: &Outcome, plan: &mut Plan) {
-        if self.observed.may_act {
-            plan.delete
-                .extend(self.active.iter().take(BURST_MAX).cloned());
-        }
-        let (interim, last, reason, message) = match outcome {
-            Outcome::Success(reason, message) => {
-                ("SuccessCriteriaMet", "Complete", *reason, message)
-            }
-            Outcome::Failure(reason, message) => ("FailureTarget", "Failed", *reason, message),
-        };
-        let is_new = condition(&plan.status, interim).is_none();
-        if is_new {
-            self.set(&mut plan.status, (interim, true), (reason, message.clone()));
-        }
-        let is_tracked = self
-            .observed
-            .pods
-            .iter()
-            .any(|pod| template::is_tracked(pod));
-        if !self.active.is_empty() || self.terminating > 0 || is_tracked {
-            return;
-        }
-        self.set(&mut plan.status, (last, true), (reason, message.clone()));
-        plan.event = Some(match outcome {
-            Outcome::Success(..) => {
-                plan.status.completion_time = Some(Time(self.now));
-                (EventType::Normal, "Completed", "Job completed".to_owned())
-            }
-            Outcome::Failure(reason, message) => (EventType::Warning, *reason, message.clone()),
-        });
-    }
-
     fn carry_on(&self, plan: &mut Plan) {
         let was_suspended = condition(&plan.status, "Suspended").is_some();
         if self.is_suspended() {
@@ -320,107 +190,6 @@ impl Pass<'_> {
         }
     }
 
-    fn manage(&self, plan: &mut Plan) {
-        let parallelism = usize::try_from(self.spec.parallelism.unwrap_or(1)).unwrap_or(0);
-        let wanted = match self.spec.completions {
-            None if self.succeeded > 0 => self.active.len().min(parallelism),
-            None => parallelism,
-            Some(completions) => {
-                let completions = usize::try_from(completions).unwrap_or(0);
-                let left = completions.saturating_sub(self.succeeded + self.lost.len());
-                left.min(parallelism)
-            }
-        };
-        if self.active.len() > wanted {
-            let mut victims = self.active.clone();
-            victims.sort_by(|a, b| pods::deletion_order((a, 0), (b, 0), self.now));
-            victims.truncate((self.active.len() - wanted).min(BURST_MAX));
-            plan.delete = victims;
-            return;
-        }
-        let leaving = if count::awaits_end(&self.observed.job) {
-            self.terminating
-        } else {
-            0
-        };
-        let missing = wanted
-            .saturating_sub(self.active.len() + leaving)
-            .min(BURST_MAX);
-        if missing == 0 {
-            return;
-        }
-        if let Some(wait) = self.backoff() {
-            plan.then = Some(plan.then.map_or(wait, |then| then.min(wait)));
-            return;
-        }
-        plan.create = self.creations(missing);
-    }
-
-    fn creations(&self, count: usize) -> Vec<Creation> {
-        if !is_indexed(&self.observed.job) {
-            return vec![
-                Creation {
-                    index: None,
-                    failures: None
-                };
-                count
-            ];
-        }
-        let taken: BTreeSet<i32> = self
-            .active
-            .iter()
-            .filter_map(|pod| template::index(pod))
-            .collect();
-        let failures = self.failures();
-        let all = 0..self.spec.completions.unwrap_or(0);
-        let free = all.filter(|index| {
-            !taken.contains(index) && !self.done.contains(index) && !self.lost.contains(index)
-        });
-        let limited = self.spec.backoff_limit_per_index.is_some();
-        free.take(count)
-            .map(|index| Creation {
-                index: Some(index),
-                failures: limited.then(|| failures.get(&index).copied().unwrap_or(0)),
-            })
-            .collect()
-    }
-
-    /// How long to wait after failures since the last success.
-    fn backoff(&self) -> Option<Duration> {
-        let finished = |pod: &Pod| {
-            let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
-            let ends = statuses.iter().filter_map(|container| {
-                Some(
-                    container
-                        .state
-                        .as_ref()?
-                        .terminated
-                        .as_ref()?
-                        .finished_at
-                        .as_ref()?
-                        .0,
-                )
-            });
-            ends.max()
-                .or_else(|| pod.metadata.deletion_timestamp.as_ref().map(|time| time.0))
-        };
-        let is_success = |pod: &&Arc<Pod>| pods::phase(pod) == "Succeeded";
-        let succeeded = self.observed.pods.iter().filter(is_success);
-        let success = succeeded.filter_map(|pod| finished(pod)).max();
-        let failures: Vec<Timestamp> = self
-            .failed_pods()
-            .filter_map(|pod| finished(pod))
-            .filter(|at| success.is_none_or(|success| *at > success))
-            .collect();
-        let last = failures.iter().max()?;
-        let doublings = u32::try_from(failures.len() - 1).unwrap_or(31).min(31);
-        let wait = BACKOFF_INITIAL
-            .saturating_mul(1 << doublings)
-            .min(BACKOFF_MAX);
-        let passed = Duration::try_from(self.now.duration_since(*last)).unwrap_or_default();
-        Some(wait.saturating_sub(passed)).filter(|left| !left.is_zero())
-    }
-
     fn set(&self, status: &mut JobStatus, (kind, is_true): (&str, bool), text: (&str, String)) {
         let conditions = status.conditions.get_or_insert_default();
         conditions.retain(|condition| condition.type_ != kind);
@@ -446,25 +215,6 @@ impl Pass<'_> {
             status.failed_indexes = Some(indexes::text(&self.lost));
         }
     }
-}
-
-/// The reason of a decision, as one of those that are made here.
-fn reason(condition: &JobCondition) -> &'static str {
-    const REASONS: &[&str] = &[
-        "BackoffLimitExceeded",
-        "CompletionsReached",
-        "DeadlineExceeded",
-        "FailedIndexes",
-        "MaxFailedIndexesExceeded",
-        "PodFailurePolicy",
-        "SuccessPolicy",
-    ];
-    let known = condition.reason.as_deref();
-    REASONS
-        .iter()
-        .find(|reason| known == Some(reason))
-        .copied()
-        .unwrap_or("Decided")
 }
 
 #[cfg(test)]

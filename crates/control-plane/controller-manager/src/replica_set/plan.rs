@@ -11,7 +11,7 @@ use styr_client::Error;
 use styr_meta::labels::Selector;
 
 use super::owner::Wanted;
-use crate::shared::{conditions, pods, selector};
+use crate::shared::{conditions, pods, requests, selector};
 
 /// Upstream's `BurstReplicas`.
 const BURST_MAX: usize = 500;
@@ -101,9 +101,7 @@ pub(super) fn status(
     let mut known = status.conditions.take().unwrap_or_default();
     match failure {
         Some((reason, error)) if observed.may_act => {
-            let text = error
-                .status()
-                .map_or_else(|| error.to_string(), |s| s.message.clone());
+            let text = requests::told(error);
             conditions::set_replica_set(&mut known, "ReplicaFailure", (reason, text), now);
         }
         _ if observed.may_act => {
