@@ -22,8 +22,8 @@ fn phase(claim: &PersistentVolumeClaim) -> Option<&str> {
 }
 
 async fn local_storage(cluster: &Cluster, folder: &Path) {
-    std::fs::write(folder.join("config.json"), PATHS).unwrap();
-    std::fs::write(folder.join("helperPod.yaml"), HELPER).unwrap();
+    std::fs::write(folder.join("config.json"), PATHS).expect("the paths are written");
+    std::fs::write(folder.join("helperPod.yaml"), HELPER).expect("the helper is written");
     cluster.start();
     cluster.start_local_path(folder);
     cluster.node("one").await;
