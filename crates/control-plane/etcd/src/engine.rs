@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rand::Rng as _;
 use styr_base::{SharedClock, Tasks};
 use styr_store::{Revision, Status, StoreError, WatchStream};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::disk::{Disk, RealDisk};
@@ -116,6 +117,28 @@ impl Engine {
         self.ask(|answer| Request::Txn(txn, answer)).await
     }
 
+    /// Does a transaction without waiting; the answer is called when it is on disk, or dropped if
+    /// the store stops. If the queue is full, the future waits for a place in it.
+    pub(crate) fn submit(
+        &self,
+        txn: Txn,
+        answer: writer::Answer<TxnResult>,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        if let Err(error) = check(&txn) {
+            if let Some(waker) = answer(Err(error)) {
+                waker.wake();
+            }
+            return None;
+        }
+        match self.requests.try_send(Request::Txn(txn, answer)) {
+            Ok(()) | Err(TrySendError::Closed(_)) => None,
+            Err(TrySendError::Full(request)) => {
+                let requests = self.requests.clone();
+                Some(async move { drop(requests.send(request).await) })
+            }
+        }
+    }
+
     /// Reads; the answer's revision is the second value.
     pub fn read(&self, range: &RangeOp) -> Result<(RangeResult, Revision), StoreError> {
         let index = self.shared.index();
@@ -199,14 +222,19 @@ impl Engine {
         })
     }
 
-    async fn ask<T>(
+    async fn ask<T: Send + 'static>(
         &self,
         request: impl FnOnce(writer::Answer<T>) -> Request,
     ) -> Result<T, StoreError> {
         let stopped = || StoreError::Unavailable("the store has stopped".to_owned());
         let (sender, receiver) = oneshot::channel();
+        // Whoever does not wait any more does not need to know.
+        let answer = |result| {
+            let _ = sender.send(result);
+            None
+        };
         self.requests
-            .send(request(sender))
+            .send(request(Box::new(answer)))
             .await
             .map_err(|_| stopped())?;
         receiver.await.map_err(|_| stopped())?
@@ -311,7 +339,12 @@ async fn end_leases(shared: Arc<Shared>, requests: mpsc::WeakSender<Request>) {
                 let Some(requests) = requests.upgrade() else {
                     return;
                 };
-                let (answer, answered) = oneshot::channel();
+                let (sender, answered) = oneshot::channel();
+                let answer = Box::new(|result| {
+                    // There is nobody but this task, and it waits.
+                    let _ = sender.send(result);
+                    None
+                });
                 if requests
                     .send(Request::Revoke { lease, answer })
                     .await

@@ -17,6 +17,7 @@ mod server;
 mod snapshot;
 mod txn;
 mod watch;
+mod wire;
 mod writer;
 
 pub use config::{Config, TlsFiles, Url};

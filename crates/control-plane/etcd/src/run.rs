@@ -76,11 +76,7 @@ pub async fn run(config: Config, deps: Deps) -> Result<()> {
             tls,
             connections_max: CONNECTIONS_MAX,
         };
-        tasks.spawn_infallible(serve::serve(
-            listener,
-            server.clone(),
-            deps.shutdown.clone(),
-        ));
+        tasks.spawn_infallible(server.clone().serve(listener, deps.shutdown.clone()));
     }
     for url in &config.metrics {
         let socket = serve::bind(url.address).await?;

@@ -14,17 +14,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use hyper::body::Incoming;
+use styr_base::Shutdown;
+use styr_component::serve::{self, Listener};
 use styr_store::StoreError;
 use styr_store::proto::etcdserverpb as pb;
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
-use crate::{Engine, engine::VERSION};
+use crate::engine::VERSION;
+use crate::{Engine, wire};
 
 /// Bytes of one message that comes in; etcd allows its request limit and half a megabyte more.
-const MESSAGE_MAX: usize = crate::txn::REQUEST_MAX + (512 << 10);
+pub(crate) const MESSAGE_MAX: usize = crate::txn::REQUEST_MAX + (512 << 10);
 
 /// Who this member is, as clients are told.
 #[derive(Debug, Clone)]
@@ -71,6 +73,8 @@ impl Backend {
 /// All services behind one door.
 #[derive(Debug, Clone)]
 pub struct Server {
+    /// What the connection answers by itself, past the handlers.
+    plain: Arc<kv::Kv>,
     kv: pb::kv_server::KvServer<kv::Kv>,
     watch: pb::watch_server::WatchServer<watch::Watch>,
     lease: pb::lease_server::LeaseServer<lease::Lease>,
@@ -91,12 +95,14 @@ impl Server {
             quota,
             member_id,
         });
-        let kv = pb::kv_server::KvServer::new(kv::Kv(Arc::clone(&backend)));
+        let plain = Arc::new(kv::Kv(Arc::clone(&backend)));
+        let kv = pb::kv_server::KvServer::from_arc(Arc::clone(&plain));
         let watch = pb::watch_server::WatchServer::new(watch::Watch(Arc::clone(&backend)));
         let lease = pb::lease_server::LeaseServer::new(lease::Lease(Arc::clone(&backend)));
         let cluster = cluster::Cluster(Arc::clone(&backend));
         let maintenance = maintenance::Maintenance(backend);
         Self {
+            plain,
             kv: kv
                 .max_decoding_message_size(MESSAGE_MAX)
                 .max_encoding_message_size(usize::MAX),
@@ -106,9 +112,21 @@ impl Server {
             maintenance: pb::maintenance_server::MaintenanceServer::new(maintenance),
         }
     }
+
+    /// Serves clients until `shutdown` is requested.
+    pub async fn serve(self, listener: Listener, shutdown: Shutdown) {
+        let connections = move |stream, connection, shutdown| {
+            wire::serve(stream, connection, self.clone(), shutdown)
+        };
+        serve::serve_streams(listener, connections, shutdown).await;
+    }
+
+    pub(crate) fn kv(&self) -> Arc<kv::Kv> {
+        Arc::clone(&self.plain)
+    }
 }
 
-impl Service<http::Request<Incoming>> for Server {
+impl Service<http::Request<Body>> for Server {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
@@ -117,7 +135,7 @@ impl Service<http::Request<Incoming>> for Server {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<Incoming>) -> Self::Future {
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let service = request.uri().path().split('/').nth(1).unwrap_or_default();
         match service {
             "etcdserverpb.KV" => self.kv.call(request),

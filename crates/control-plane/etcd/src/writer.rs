@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
 use std::thread;
 
 use styr_store::{Revision, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::engine::Shared;
 use crate::log::Log;
@@ -24,7 +25,6 @@ const BATCH_MAX: usize = 1_024;
 const SNAPSHOT_AFTER: u64 = if cfg!(test) { 64 << 10 } else { 64 << 20 };
 
 /// A write, and where its answer goes.
-#[derive(Debug)]
 pub(crate) enum Request {
     Txn(Txn, Answer<TxnResult>),
     Grant {
@@ -42,7 +42,9 @@ pub(crate) enum Request {
     },
 }
 
-pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+/// Takes the answer, and says whom to wake once all answers of a batch are given: whoever waits for
+/// several of them then finds all at once.
+pub(crate) type Answer<T> = Box<dyn FnOnce(Result<T, StoreError>) -> Option<Waker> + Send>;
 
 /// An answer that waits for the disk.
 enum Done {
@@ -95,7 +97,7 @@ impl Writer {
         let mut done = Vec::new();
         for request in batch {
             match &self.fault {
-                Some(fault) => refuse(request, fault),
+                Some(fault) => wake(vec![refuse(request, fault)]),
                 None => self.request(request, &mut records, &mut done),
             }
         }
@@ -104,16 +106,12 @@ impl Writer {
         {
             let fault = format!("the log could not be written: {error}");
             tracing::error!(%error, place = self.shared.disk.place(), "log could not be written");
-            for done in done {
-                fail(done, &fault);
-            }
+            wake(done.into_iter().map(|done| fail(done, &fault)).collect());
             self.fault = Some(fault);
             return;
         }
         self.shared.publish();
-        for done in done {
-            answer(done);
-        }
+        wake(done.into_iter().map(answer).collect());
         if self.log.size() > SNAPSHOT_AFTER && !self.snapshotting.load(Ordering::Acquire) {
             self.snapshot();
         }
@@ -123,25 +121,25 @@ impl Writer {
         match request {
             Request::Txn(txn, answer) => match self.txn(&txn, records) {
                 Ok(result) => done.push(Done::Txn(answer, result)),
-                Err(error) => drop(answer.send(Err(error))),
+                Err(error) => wake(vec![answer(Err(error))]),
             },
             Request::Grant { lease, ttl, answer } => match self.shared.grant(lease, ttl) {
                 Ok(()) => {
                     records.push(Record::Grant { lease, ttl });
                     done.push(Done::Grant(answer, lease));
                 }
-                Err(error) => drop(answer.send(Err(error))),
+                Err(error) => wake(vec![answer(Err(error))]),
             },
             Request::Revoke { lease, answer } => match self.revoke(lease, records) {
                 Ok(revision) => done.push(Done::Revoke(answer, revision)),
-                Err(error) => drop(answer.send(Err(error))),
+                Err(error) => wake(vec![answer(Err(error))]),
             },
             Request::Compact { at, answer } => match self.shared.compact(at) {
                 Ok(()) => {
                     records.push(Record::Compact { at });
                     done.push(Done::Compact(answer));
                 }
-                Err(error) => drop(answer.send(Err(error))),
+                Err(error) => wake(vec![answer(Err(error))]),
             },
         }
     }
@@ -220,32 +218,38 @@ impl Drop for Running {
 }
 
 /// Answers; whoever does not wait any more does not need to know.
-fn answer(done: Done) {
+fn answer(done: Done) -> Option<Waker> {
     match done {
-        Done::Txn(answer, result) => drop(answer.send(Ok(result))),
-        Done::Grant(answer, lease) => drop(answer.send(Ok(lease))),
-        Done::Revoke(answer, revision) => drop(answer.send(Ok(revision))),
-        Done::Compact(answer) => drop(answer.send(Ok(()))),
+        Done::Txn(answer, result) => answer(Ok(result)),
+        Done::Grant(answer, lease) => answer(Ok(lease)),
+        Done::Revoke(answer, revision) => answer(Ok(revision)),
+        Done::Compact(answer) => answer(Ok(())),
     }
 }
 
-fn fail(done: Done, fault: &str) {
+fn fail(done: Done, fault: &str) -> Option<Waker> {
     let error = StoreError::Unavailable(fault.to_owned());
     match done {
-        Done::Txn(answer, _) => drop(answer.send(Err(error))),
-        Done::Grant(answer, _) => drop(answer.send(Err(error))),
-        Done::Revoke(answer, _) => drop(answer.send(Err(error))),
-        Done::Compact(answer) => drop(answer.send(Err(error))),
+        Done::Txn(answer, _) => answer(Err(error)),
+        Done::Grant(answer, _) => answer(Err(error)),
+        Done::Revoke(answer, _) => answer(Err(error)),
+        Done::Compact(answer) => answer(Err(error)),
     }
 }
 
-fn refuse(request: Request, fault: &str) {
+fn refuse(request: Request, fault: &str) -> Option<Waker> {
     let error = StoreError::Unavailable(fault.to_owned());
     match request {
-        Request::Txn(_, answer) => drop(answer.send(Err(error))),
-        Request::Grant { answer, .. } => drop(answer.send(Err(error))),
-        Request::Revoke { answer, .. } => drop(answer.send(Err(error))),
-        Request::Compact { answer, .. } => drop(answer.send(Err(error))),
+        Request::Txn(_, answer) => answer(Err(error)),
+        Request::Grant { answer, .. } => answer(Err(error)),
+        Request::Revoke { answer, .. } => answer(Err(error)),
+        Request::Compact { answer, .. } => answer(Err(error)),
+    }
+}
+
+fn wake(wakers: Vec<Option<Waker>>) {
+    for waker in wakers.into_iter().flatten() {
+        waker.wake();
     }
 }
 

@@ -1,8 +1,12 @@
 //! An HTTP server over TCP or TLS for any `tower::Service`: HTTP/1.1 with upgrades, and HTTP/2.
 //!
+//! A server of another protocol takes the connections by [`serve_streams`].
+//!
 //! The number of connections is limited; a shutdown lets running requests end.
 
 mod cork;
+
+mod stream;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -24,6 +28,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::{Service, ServiceExt};
+
+pub use self::stream::Stream;
 
 /// A client that has not finished its TLS handshake by then is not serious.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -65,6 +71,18 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
+    let requests =
+        move |stream, connection, shutdown| http(stream, connection, service.clone(), shutdown);
+    serve_streams(listener, requests, shutdown).await;
+}
+
+/// Hands each connection to a function until `shutdown` is requested, of which the function learns
+/// as well.
+pub async fn serve_streams<F, Fut>(listener: Listener, function: F, shutdown: Shutdown)
+where
+    F: Fn(Stream, Connection, Shutdown) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = Result<(), BodyError>> + Send,
+{
     let acceptor = listener.tls.map(TlsAcceptor::from);
     let permits = Arc::new(Semaphore::new(listener.connections_max));
     let connections = Tasks::new();
@@ -86,11 +104,15 @@ where
                 continue;
             }
         };
-        let (service, acceptor) = (service.clone(), acceptor.clone());
+        let (function, acceptor) = (function.clone(), acceptor.clone());
         let shutdown = shutdown.clone();
         connections.spawn_infallible(async move {
             let _permit = permit;
-            if let Err(error) = connection(stream, peer, acceptor, service, shutdown).await {
+            let served = async move {
+                let (stream, connection) = connect(stream, peer, acceptor).await?;
+                function(stream, connection, shutdown).await
+            };
+            if let Err(error) = served.await {
                 tracing::debug!(%peer, %error, "connection ended");
             }
         });
@@ -102,35 +124,25 @@ where
     }
 }
 
-async fn connection<S, B>(
+async fn connect(
     stream: TcpStream,
     peer: SocketAddr,
     acceptor: Option<TlsAcceptor>,
-    service: S,
-    shutdown: Shutdown,
-) -> Result<(), BodyError>
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BodyError>,
-{
+) -> Result<(Stream, Connection), BodyError> {
     stream.set_nodelay(true)?;
     let Some(acceptor) = acceptor else {
-        let connection = Connection {
-            peer,
-            certificates: Arc::default(),
-        };
-        return requests(stream, connection, service, shutdown).await;
+        let certificates = Arc::default();
+        return Ok((Stream::Plain(stream), Connection { peer, certificates }));
     };
     let tls = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await??;
     let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
     let certificates = Arc::new(chain.iter().map(|der| der.to_vec()).collect());
-    requests(tls, Connection { peer, certificates }, service, shutdown).await
+    let stream = Stream::Tls(Box::new(tls));
+    Ok((stream, Connection { peer, certificates }))
 }
 
-async fn requests<IO, S, B>(
+/// Serves HTTP on one connection.
+pub async fn http<IO, S, B>(
     io: IO,
     connection: Connection,
     service: S,

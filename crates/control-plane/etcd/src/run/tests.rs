@@ -48,7 +48,7 @@ async fn start(folder: &Path) -> (String, Tasks) {
     };
     let tasks = Tasks::new();
     let server = Server::new(engine, member, clock);
-    tasks.spawn_infallible(serve::serve(listener, server, Shutdown::new()));
+    tasks.spawn_infallible(server.serve(listener, Shutdown::new()));
     (url, tasks)
 }
 

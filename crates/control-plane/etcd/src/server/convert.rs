@@ -88,13 +88,7 @@ pub(crate) fn range_response(
     }
 }
 
-/// A copy of its own size: what came in is a slice of the connection's buffer, and would keep all of
-/// that in memory for as long as the key is there.
-fn own(bytes: &Bytes) -> Bytes {
-    Bytes::copy_from_slice(bytes)
-}
-
-pub(crate) fn put(from: &pb::PutRequest) -> Result<Op> {
+pub(crate) fn put(from: pb::PutRequest) -> Result<Op> {
     if from.key.is_empty() {
         return Err(invalid("key is not provided"));
     }
@@ -105,8 +99,8 @@ pub(crate) fn put(from: &pb::PutRequest) -> Result<Op> {
         return Err(invalid("lease is provided"));
     }
     Ok(Op::Put {
-        key: own(&from.key),
-        value: (!from.ignore_value).then(|| own(&from.value)),
+        key: from.key,
+        value: (!from.ignore_value).then_some(from.value),
         lease: (!from.ignore_lease).then_some(from.lease),
         previous: from.prev_kv,
     })
@@ -153,7 +147,7 @@ fn nested_txn(from: pb::TxnRequest, depth: usize) -> Result<Txn> {
 fn op(from: pb::RequestOp, depth: usize) -> Result<Op> {
     match from.request {
         Some(pb::request_op::Request::RequestRange(request)) => range(request).map(Op::Range),
-        Some(pb::request_op::Request::RequestPut(request)) => put(&request),
+        Some(pb::request_op::Request::RequestPut(request)) => put(request),
         Some(pb::request_op::Request::RequestDeleteRange(request)) => delete(request),
         Some(pb::request_op::Request::RequestTxn(request)) => {
             nested_txn(request, depth + 1).map(|txn| Op::Txn(Box::new(txn)))

@@ -44,7 +44,7 @@ pub(crate) async fn start_within(bytes_max: Option<u64>) -> Running {
     };
     let (shutdown, tasks) = (Shutdown::new(), Tasks::new());
     let server = Server::new(engine, member, clock);
-    tasks.spawn_infallible(serve::serve(listener, server, shutdown.clone()));
+    tasks.spawn_infallible(server.serve(listener, shutdown.clone()));
     Running {
         url,
         shutdown,
