@@ -10,6 +10,7 @@ mod report;
 mod requests;
 mod scenario;
 mod start;
+mod store;
 mod workloads;
 
 use std::fs;
@@ -67,6 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     testbed.delete()?;
     outcome?;
     requests::measure(&binary, &folder, &mut rows)?;
+    store::measure(&binary, &folder.join("store"), &mut rows)?;
     workloads::measure(&binary, &folder.join("workloads"), &mut rows)?;
     let text = report::text(&rows);
     print!("{text}");

@@ -9,10 +9,9 @@ use anyhow::{Context as _, Result, bail};
 
 use super::apibench;
 use super::report::Row;
-use super::scenario::{Scenario, compare};
+use super::scenario::{PAIRS, Scenario, compare};
 use crate::command::{step, workspace};
 
-const PAIRS: usize = 3;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const START_TRIES_MAX: usize = 500;
 
