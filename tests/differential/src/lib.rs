@@ -1,4 +1,5 @@
-//! Asks the real kube-apiserver and ours the same questions, and compares what they answer.
+//! Asks the real kube-apiserver and ours the same questions, and compares what they answer; and the
+//! real etcd and ours.
 //!
 //! A case (`cases/*.yaml`) is a list of requests and says nothing about answers: the real server
 //! is the expectation. Compared are status code, content type, warnings and body, watch events
@@ -9,6 +10,8 @@ pub mod case;
 pub mod compare;
 pub mod known;
 pub mod ours;
+mod process;
 pub mod real;
 pub mod side;
+pub mod store;
 pub mod volatile;

@@ -1,9 +1,9 @@
-//! The real etcd and kube-apiserver, as processes on loopback.
+//! The real kube-apiserver, as a process on loopback.
 
-use std::fs::{self, File};
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -11,6 +11,9 @@ use jiff::Timestamp;
 use styr_client::Client;
 use styr_pki::{Authority, Kubeconfig, Profile, service_account};
 use styr_test_support::oracle;
+
+use crate::process::{Process, free_port, spawn};
+use crate::store;
 
 /// Who asks.
 pub const ADMIN: &str = "kubernetes-admin";
@@ -25,37 +28,37 @@ pub const SERVICES: &str = "10.96.0.0/16";
 const START_TIME_MAX: Duration = Duration::from_secs(120);
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
-/// The two processes; they end with this.
+/// It and its store; they end with this.
 #[derive(Debug)]
 pub struct Real {
     pub client: Client,
-    _processes: Vec<Process>,
-}
-
-#[derive(Debug)]
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
+    /// Of an administrator.
+    pub kubeconfig: PathBuf,
+    _server: Process,
+    _store: Option<store::Real>,
 }
 
 impl Real {
-    /// Starts them, or answers nothing where they are not built.
+    /// Starts both, or answers nothing where they are not built.
     pub async fn start(folder: &Path) -> Result<Option<Self>> {
-        let (Some(etcd), Some(apiserver)) =
-            (oracle::binary("etcd"), oracle::binary("kube-apiserver"))
-        else {
+        let Some(store) = store::Real::start(folder)? else {
+            return Ok(None);
+        };
+        let real = Self::start_on(&store.url, folder).await?;
+        Ok(real.map(|real| Self {
+            _store: Some(store),
+            ..real
+        }))
+    }
+
+    /// Starts the server on a store, or answers nothing where it is not built.
+    pub async fn start_on(store: &str, folder: &Path) -> Result<Option<Self>> {
+        let Some(apiserver) = oracle::binary("kube-apiserver") else {
             return Ok(None);
         };
         let kubeconfig = folder.join("kubeconfig");
         let port = free_port()?;
         keys(folder, port, &kubeconfig)?;
-        let mut processes = Vec::new();
-        let store = start_store(folder, &etcd, &mut processes)?;
         let mut command = Command::new(&apiserver);
         for (name, file) in [
             ("client-ca-file", "ca.crt"),
@@ -77,49 +80,16 @@ impl Real {
             ])
             .args(["--authorization-mode=Node,RBAC", "--allow-privileged=true"])
             .arg("--enable-admission-plugins=NodeRestriction");
-        processes.push(spawn(&mut command, &folder.join("kube-apiserver.log"))?);
+        let server = spawn(&mut command, &folder.join("kube-apiserver.log"))?;
         let client = Client::from_kubeconfig(&kubeconfig).await?;
         ready(&client, folder).await?;
         Ok(Some(Self {
             client,
-            _processes: processes,
+            kubeconfig,
+            _server: server,
+            _store: None,
         }))
     }
-}
-
-fn start_store(folder: &Path, etcd: &Path, processes: &mut Vec<Process>) -> Result<String> {
-    let (client, peer) = (free_port()?, free_port()?);
-    let (client, peer) = (
-        format!("http://127.0.0.1:{client}"),
-        format!("http://127.0.0.1:{peer}"),
-    );
-    let mut command = Command::new(etcd);
-    command
-        .arg(format!("--data-dir={}", folder.join("etcd").display()))
-        .arg(format!("--listen-client-urls={client}"))
-        .arg(format!("--advertise-client-urls={client}"))
-        .arg(format!("--listen-peer-urls={peer}"))
-        .arg(format!("--initial-advertise-peer-urls={peer}"))
-        .arg(format!("--initial-cluster=default={peer}"));
-    processes.push(spawn(&mut command, &folder.join("etcd.log"))?);
-    Ok(client)
-}
-
-fn spawn(command: &mut Command, log: &Path) -> Result<Process> {
-    let log = File::create(log).with_context(|| format!("could not make {}", log.display()))?;
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .map(Process)
-        .with_context(|| format!("could not start {command:?}"))
-}
-
-/// A port that nobody listens on now; these programs take no port of the system's choice.
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
-    Ok(listener.local_addr().context("no free port")?.port())
 }
 
 fn keys(folder: &Path, port: u16, kubeconfig: &Path) -> Result<()> {
