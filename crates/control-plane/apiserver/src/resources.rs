@@ -9,6 +9,7 @@ use styr_meta::Status;
 use crate::body::Response;
 use crate::handlers::{self, Scope};
 use crate::inbound::Inbound;
+use crate::negotiation::Offer;
 use crate::request::RequestInfo;
 use crate::{chain, response, status, subresources};
 
@@ -49,11 +50,14 @@ pub(crate) async fn answer(inbound: Inbound) -> Result<Response, Status> {
     let advice = DEPRECATED
         .iter()
         .find(|(plural, _)| is_core && *plural == inbound.info.resource);
-    let answer = route(inbound).await?;
-    Ok(match advice {
-        Some((_, text)) => response::with_warnings(answer, &[(*text).to_owned()]),
-        None => answer,
-    })
+    let Some((_, text)) = advice else {
+        return route(inbound).await;
+    };
+    // Refusals carry the advice too.
+    let form = inbound.form(Offer::Documents).unwrap_or_default();
+    let answer = route(inbound).await;
+    let answer = answer.unwrap_or_else(|refused| response::refused(&refused, form));
+    Ok(response::with_warnings(answer, &[(*text).to_owned()]))
 }
 
 async fn route(inbound: Inbound) -> Result<Response, Status> {

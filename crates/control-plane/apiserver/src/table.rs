@@ -78,6 +78,39 @@ pub(crate) fn empty(version: MetaVersion, revision: Revision, object: &Value) ->
     })
 }
 
+/// Columns of documents that are not stored: name, type and format.
+pub(crate) type Headings = [(&'static str, &'static str, &'static str)];
+
+/// A table of such documents; each row is its cells and the document.
+pub(crate) fn of_documents(
+    headings: &Headings,
+    rows: Vec<(Value, Value)>,
+    (version, include): (MetaVersion, IncludeObject),
+    metadata: &Value,
+) -> Value {
+    let column = |(name, kind, format): &(&str, &str, &str)| {
+        definition(&Column {
+            name: (*name).to_owned(),
+            kind: (*kind).to_owned(),
+            format: (*format).to_owned(),
+            priority: 0,
+            path: String::new(),
+        })
+    };
+    let columns: Vec<Value> = headings.iter().map(column).collect();
+    let rows: Vec<Value> = rows
+        .into_iter()
+        .map(|(cells, object)| with_object(json!({ "cells": cells }), object, (version, include)))
+        .collect();
+    json!({
+        "kind": "Table",
+        "apiVersion": version.api_version(),
+        "metadata": metadata,
+        "columnDefinitions": columns,
+        "rows": rows,
+    })
+}
+
 fn definition(column: &Column) -> Value {
     json!({
         "name": column.name,
@@ -99,7 +132,14 @@ fn row(
         .rules
         .cells(&object, context)
         .unwrap_or_else(|| cells_by_path(&scope.kind.columns, &object, context.now));
-    let mut row = json!({ "cells": cells });
+    with_object(json!({ "cells": cells }), object, (version, include))
+}
+
+fn with_object(
+    mut row: Value,
+    object: Value,
+    (version, include): (MetaVersion, IncludeObject),
+) -> Value {
     match include {
         IncludeObject::None => {}
         IncludeObject::Metadata => row["object"] = response::partial(object, version),

@@ -8,15 +8,23 @@ use styr_schema::Strictness;
 use crate::body::Response;
 use crate::handlers::{Scope, patch};
 use crate::inbound::Inbound;
-use crate::negotiation::Offer;
+use crate::negotiation::{Form, Offer, View};
 use crate::registry::read::At;
 use crate::registry::{Aspect, Preconditions, Target};
+use crate::table::{self, Headings, IncludeObject};
 use crate::{response, shapes, status};
 
 const GVK: (&str, &str, &str) = ("autoscaling", "v1", "Scale");
 
+const HEADINGS: &Headings = &[
+    ("Name", "string", ""),
+    ("Desired", "integer", ""),
+    ("Available", "integer", ""),
+    ("Age", "string", ""),
+];
+
 pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Response, Status> {
-    let form = inbound.form(Offer::Documents)?;
+    let form = inbound.form(Offer::Objects)?;
     let shape = shapes::builtin("io.k8s.api.autoscaling.v1.Scale");
     let name = inbound.info.name.clone();
     if inbound.info.verb == "get" {
@@ -24,8 +32,7 @@ pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
             .registry
             .get(&inbound.info.namespace, &name, At::Latest)
             .await?;
-        let value = scale_of(&entry.value());
-        return Ok(response::document(&shape, &value, form, StatusCode::OK));
+        return Ok(answered(&inbound, scale_of(&entry.value()), form));
     }
     let asked = match inbound.info.verb.as_str() {
         "patch" => {
@@ -72,9 +79,32 @@ pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
         })
         .await?;
     let warnings = std::mem::take(&mut call.warnings);
-    let value = scale_of(&updated.entry.value());
-    let answer = response::document(&shape, &value, form, StatusCode::OK);
+    let answer = answered(&inbound, scale_of(&updated.entry.value()), form);
     Ok(response::with_warnings(answer, &warnings))
+}
+
+/// A Scale as its reader wants to see it.
+fn answered(inbound: &Inbound, scale: Value, form: Form) -> Response {
+    let (shape, document) = match form.view {
+        View::Whole => (shapes::builtin("io.k8s.api.autoscaling.v1.Scale"), scale),
+        View::Metadata(version) => {
+            let partial = response::partial(scale, version);
+            (shapes::meta("PartialObjectMetadata"), partial)
+        }
+        View::Table(version) => {
+            let metadata = &scale["metadata"];
+            let list = json!({ "resourceVersion": metadata["resourceVersion"] });
+            let created = metadata["creationTimestamp"].as_str().unwrap_or("");
+            let age = table::age(created, inbound.state.clock.now());
+            let (desired, there) = (&scale["spec"]["replicas"], &scale["status"]["replicas"]);
+            let cells = json!([metadata["name"], desired, there, age]);
+            let include = IncludeObject::of(&inbound.query);
+            let rows = vec![(cells, scale)];
+            let table = table::of_documents(HEADINGS, rows, (version, include), &list);
+            (shapes::meta("Table"), table)
+        }
+    };
+    response::document(&shape, &document, form, StatusCode::OK)
 }
 
 enum Asked {

@@ -9,5 +9,6 @@ mod lists;
 mod memory_store;
 mod server;
 mod streams;
+mod tables;
 mod watches;
 mod writes;

@@ -74,15 +74,18 @@ impl TestServer {
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, media: &str, body: &str) -> Answer {
-        let answer = self.open(method, path, media, body).await;
-        let (parts, body) = answer.into_parts();
-        let bytes = body.collect().await.expect("the body is whole").to_bytes();
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer {
-            code: parts.status.as_u16(),
-            body,
-            headers: parts.headers,
-        }
+        read(self.open(method, path, media, body).await).await
+    }
+
+    /// What `kubectl get` asks for.
+    pub(crate) async fn table(&self, path: &str) -> Answer {
+        let request = http::Request::builder()
+            .uri(path)
+            .header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
+        let request = request.body(Full::default());
+        let answer = self.server.clone();
+        let answer = answer.oneshot(request.expect("the test's request is valid"));
+        read(answer.await.expect("never fails")).await
     }
 
     /// The body as it is.
@@ -128,6 +131,16 @@ impl TestServer {
             body: answer.into_body(),
             rest: Vec::new(),
         }
+    }
+}
+
+async fn read(answer: http::Response<styr_apiserver::body::Body>) -> Answer {
+    let (parts, body) = answer.into_parts();
+    let bytes = body.collect().await.expect("the body is whole").to_bytes();
+    Answer {
+        code: parts.status.as_u16(),
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        headers: parts.headers,
     }
 }
 
