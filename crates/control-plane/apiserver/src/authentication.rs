@@ -71,6 +71,11 @@ pub(crate) fn has_bearer_token(request: &http::request::Parts) -> bool {
     bearer::token(request).is_some()
 }
 
+/// Takes credentials out of a request whose sender is known.
+pub(crate) fn forget_credentials(headers: &mut http::HeaderMap) {
+    bearer::remove(headers);
+}
+
 fn text(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))
 }

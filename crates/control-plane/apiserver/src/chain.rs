@@ -46,11 +46,12 @@ pub(crate) async fn answer(state: Arc<State>, request: Request) -> Response {
 
 async fn serve(
     state: &Arc<State>,
-    (parts, body): (http::request::Parts, Body),
+    (mut parts, body): (http::request::Parts, Body),
     info: RequestInfo,
     (query, form): (Query, Form),
 ) -> Result<Response, Status> {
     let mut user = authenticate(state, &parts).await?;
+    authentication::forget_credentials(&mut parts.headers);
     if let Some(assumed) = impersonation::assumed(state, &user, &parts.headers).await? {
         user = Arc::new(assumed);
     }

@@ -48,8 +48,6 @@ const HOP_BY_HOP: [&str; 8] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// Credentials for this server are nobody else's business.
-const CREDENTIALS: [&str; 1] = ["authorization"];
 
 /// Sends a request on and answers with what comes back.
 pub(crate) async fn forward(
@@ -192,8 +190,5 @@ fn is_kept(name: &HeaderName, is_upgrade: bool) -> bool {
     if name == "upgrade" {
         return is_upgrade;
     }
-    !HOP_BY_HOP.contains(&name)
-        && !CREDENTIALS.contains(&name)
-        && name != "host"
-        && !name.starts_with("impersonate-")
+    !HOP_BY_HOP.contains(&name) && name != "host" && !name.starts_with("impersonate-")
 }

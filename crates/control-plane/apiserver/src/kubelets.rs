@@ -14,7 +14,6 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use serde_json::Value;
-use styr_base::Tasks;
 use styr_meta::Status;
 
 use crate::config::KubeletAccess;
@@ -30,8 +29,6 @@ pub struct Kubelets {
     /// For pods and services, whose certificates nobody can check.
     unverified: Arc<ClientConfig>,
     address_types: Vec<String>,
-    /// Forwarded connections.
-    pub tasks: Arc<Tasks>,
 }
 
 impl Kubelets {
@@ -65,7 +62,6 @@ impl Kubelets {
             tls: Arc::new(tls),
             unverified: Arc::new(unverified),
             address_types: access.preferred_address_types.clone(),
-            tasks: Arc::new(Tasks::new()),
         })
     }
 

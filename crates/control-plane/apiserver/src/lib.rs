@@ -44,6 +44,7 @@ mod shapes;
 mod status;
 mod subresources;
 mod table;
+mod websocket;
 
 pub use command::{NAME, command, run};
 pub use config::{Config, Deps};

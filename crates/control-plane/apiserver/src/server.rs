@@ -42,6 +42,8 @@ pub struct State {
     pub admission: Vec<Arc<dyn Admission>>,
     pub tokens: Arc<Tokens>,
     pub kubelets: Kubelets,
+    /// Forwarded and upgraded connections.
+    pub connections: Arc<Tasks>,
     pub limits: Limits,
     pub(crate) flows: Flows,
     pub discovery: Discovery,
@@ -115,6 +117,7 @@ pub fn build(config: Config, deps: Deps) -> anyhow::Result<Server> {
         admission: built.admission,
         tokens: built.tokens,
         kubelets,
+        connections: Arc::new(Tasks::new()),
         flows: Flows::new(&*resources),
         discovery: Discovery::default(),
         openapi: OpenApi::default(),

@@ -28,6 +28,7 @@ use crate::registry::cache::{Change, ChangeKind, Cursor};
 use crate::registry::read::At;
 use crate::registry::selection::Selection;
 use crate::server::State;
+use crate::websocket::{self, Messages};
 use crate::{response, status};
 
 /// How long a watch lasts if the client does not say, at least; up to twice that, at random, as
@@ -75,15 +76,18 @@ pub(super) async fn watch(inbound: Inbound, scope: Scope) -> Result<Response, St
     let chunks = futures::stream::unfold(watcher, |mut watcher| async {
         watcher.next().await.map(|chunk| (chunk, watcher))
     });
-    let media = match form.encoding {
-        Encoding::Protobuf => "application/vnd.kubernetes.protobuf;stream=watch",
-        _ => "application/json",
+    let (media, messages) = match form.encoding {
+        Encoding::Protobuf => (
+            "application/vnd.kubernetes.protobuf;stream=watch",
+            Messages::Prefixed,
+        ),
+        _ => ("application/json", Messages::Lines),
     };
     let mut answer = response::with_body(StatusCode::OK, Body::stream(chunks));
     answer
         .headers_mut()
         .insert(CONTENT_TYPE, http::HeaderValue::from_static(media));
-    Ok(answer)
+    websocket::offer(&inbound, answer, messages)
 }
 
 fn timeout(options: &ListOptions) -> Duration {

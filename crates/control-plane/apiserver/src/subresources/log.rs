@@ -4,13 +4,14 @@ use serde_json::Value;
 use styr_meta::{FieldError, Status};
 
 use super::streaming::{node_of, pick_container};
-use crate::body::Response;
+use crate::body::{Body, Response};
 use crate::forward::{Outgoing, forward};
 use crate::handlers::Scope;
 use crate::inbound::Inbound;
 use crate::query::Query;
 use crate::registry::read::At;
-use crate::status;
+use crate::websocket::{self, Messages};
+use crate::{response, status};
 
 /// Parameters that a kubelet knows by the same name.
 const PASSED_ON: [&str; 8] = [
@@ -41,9 +42,9 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
     let pod = entry.value();
     let container = pick_container(&pod, query.text("container"))?;
     let Some(node) = node_of(&inbound, &pod).await? else {
-        // Upstream answers an empty log for a pod without a node.
-        let empty = crate::response::text(http::StatusCode::OK, "");
-        return Ok(empty);
+        // A pod without a node has no log, not even an empty one.
+        let none = http::StatusCode::NO_CONTENT;
+        return Ok(response::with_body(none, Body::empty()));
     };
     let path = format!(
         "/containerLogs/{}/{}/{container}{}",
@@ -56,9 +57,9 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
         method: http::Method::GET,
         headers: http::HeaderMap::new(),
         extensions: http::Extensions::new(),
-        body: crate::body::Body::empty(),
+        body: Body::empty(),
     };
-    let mut answer = forward(&inbound.state.kubelets.tasks, &destination, outgoing).await?;
+    let mut answer = forward(&inbound.state.connections, &destination, outgoing).await?;
     if !answer.status().is_success() {
         return Err(refused(answer).await);
     }
@@ -66,7 +67,7 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
     answer
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, plain);
-    Ok(answer)
+    websocket::offer(&inbound, answer, Messages::Bytes)
 }
 
 /// A kubelet's plain refusal as a Status.

@@ -27,7 +27,7 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
             .map_or("", |(host, _)| host);
         destination.authority = authority(host.trim_matches(['[', ']']), port);
     }
-    let tasks = Arc::clone(&inbound.state.kubelets.tasks);
+    let tasks = Arc::clone(&inbound.state.connections);
     let prefix = way_here(&inbound, &destination.path);
     forward_pages(&tasks, &destination, (&prefix, inbound.into_outgoing())).await
 }

@@ -56,7 +56,7 @@ pub(super) async fn answer(inbound: Inbound, scope: Scope) -> Result<Response, S
         tls: (scheme == "https").then(|| inbound.state.kubelets.unverified()),
         path,
     };
-    let tasks = Arc::clone(&inbound.state.kubelets.tasks);
+    let tasks = Arc::clone(&inbound.state.connections);
     let prefix = way_here(&inbound, &destination.path);
     forward_pages(&tasks, &destination, (&prefix, inbound.into_outgoing())).await
 }

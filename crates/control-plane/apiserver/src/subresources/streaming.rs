@@ -107,7 +107,7 @@ async fn tunnel(
     call.validate(&subject, Some(&mut options), None).await?;
     drop(call);
     let destination = inbound.state.kubelets.destination(&node, path)?;
-    let tasks = std::sync::Arc::clone(&inbound.state.kubelets.tasks);
+    let tasks = std::sync::Arc::clone(&inbound.state.connections);
     forward(&tasks, &destination, inbound.into_outgoing()).await
 }
 

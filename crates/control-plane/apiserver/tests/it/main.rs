@@ -11,4 +11,5 @@ mod server;
 mod streams;
 mod tables;
 mod watches;
+mod websockets;
 mod writes;

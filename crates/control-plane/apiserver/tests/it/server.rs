@@ -1,5 +1,6 @@
 //! A server in memory and the few requests that tests make.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,7 +8,8 @@ use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use styr_apiserver::attributes::User;
 use styr_apiserver::{Config, Deps, Server, build};
-use styr_base::{Shutdown, SteppedClock};
+use styr_base::{Shutdown, SteppedClock, Tasks};
+use styr_component::serve::{Listener, bind};
 use tower::ServiceExt;
 
 use crate::memory_store::MemoryStore;
@@ -98,9 +100,18 @@ impl TestServer {
         String::from_utf8(bytes.to_vec()).expect("text")
     }
 
-    /// The server itself, to be served on a socket.
-    pub(crate) fn whole(&self) -> Server {
-        self.server.clone()
+    /// Serves on a socket, for as long as there are the tasks.
+    pub(crate) async fn listen(&self, tasks: &Tasks) -> SocketAddr {
+        let socket = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+        let address = socket.local_addr().expect("bound");
+        let server = self.server.clone();
+        let listener = Listener {
+            socket,
+            tls: None,
+            connections_max: 16,
+        };
+        tasks.spawn_infallible(async move { server.serve(listener).await });
+        address
     }
 
     /// The answer with its body still to come.

@@ -21,7 +21,7 @@ use crate::server::TestServer;
     clippy::disallowed_methods,
     reason = "the task ends with its connection"
 )]
-async fn kubelet(tasks: &Tasks, shutdown: &Shutdown) -> SocketAddr {
+pub(crate) async fn kubelet(tasks: &Tasks, shutdown: &Shutdown) -> SocketAddr {
     let address: SocketAddr = ([127, 0, 0, 1], 0).into();
     let profile = Profile::server("kubelet", &["localhost"], &[address.ip()]);
     let pair: KeyPair = self_signed(&profile, jiff::Timestamp::now()).expect("a certificate");
@@ -59,7 +59,7 @@ async fn kubelet(tasks: &Tasks, shutdown: &Shutdown) -> SocketAddr {
     address
 }
 
-async fn with_pod(server: &TestServer, kubelet: SocketAddr) {
+pub(crate) async fn with_pod(server: &TestServer, kubelet: SocketAddr) {
     let nodes = "/api/v1/nodes";
     let node = json!({ "metadata": { "name": "n" } });
     assert_eq!(server.post(nodes, &node).await.code, 201);
@@ -108,15 +108,7 @@ async fn exec_is_a_tunnel_to_the_kubelet() {
     let (tasks, server) = (Tasks::new(), TestServer::start().await);
     let kubelet = kubelet(&tasks, &server.shutdown).await;
     with_pod(&server, kubelet).await;
-    let socket = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
-    let address = socket.local_addr().expect("bound");
-    let whole = server.whole();
-    let listener = Listener {
-        socket,
-        tls: None,
-        connections_max: 16,
-    };
-    tasks.spawn_infallible(async move { whole.serve(listener).await });
+    let address = server.listen(&tasks).await;
     let mut client = TcpStream::connect(address).await.expect("listening");
     let request = "POST /api/v1/namespaces/default/pods/p/exec?command=ls&command=-l&stdin=true&stdout=true HTTP/1.1\r\n\
                    Host: test\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\n";
