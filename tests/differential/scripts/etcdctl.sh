@@ -80,3 +80,10 @@ run endpoint health --write-out=fields | sed -E 's/"Took" : .*/"Took" : TIME/'
 "$etcdctl" --endpoints "$endpoint" endpoint status --write-out=json | grep -oE '"(revision|raftTerm|leader|version)":' | sort -u
 run del "" --prefix
 run get "" --prefix --keys-only
+
+# Health, as probes ask for it. The order of the checks is as it comes.
+for path in /health /livez /readyz '/readyz?verbose' '/livez?verbose&exclude=serializable_read' /readyz/data_corruption /livez/non_learner /v2/keys; do
+    number=$((number + 1))
+    echo "## $number: $path"
+    curl -s --max-time 10 -w '%{http_code} %{content_type}\n' "$endpoint$path" | sort
+done

@@ -4,7 +4,7 @@ mod store;
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 use rand::Rng as _;
@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     lease_changed: Notify,
     /// The last revision that is on disk; readers see nothing later.
     pub(crate) durable: watch::Sender<Revision>,
+    /// Why nothing is written any more.
+    pub(crate) fault: OnceLock<String>,
     pub(crate) disk: Arc<dyn Disk>,
     clock: SharedClock,
 }
@@ -97,6 +99,7 @@ impl Engine {
             leases: Mutex::new(leases),
             lease_changed: Notify::new(),
             durable,
+            fault: OnceLock::new(),
             disk,
             clock: options.clock,
         });
@@ -109,6 +112,19 @@ impl Engine {
             requests,
             _tasks: Arc::new(tasks),
         })
+    }
+
+    /// Why nothing is written any more, if that is so.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.shared.fault.get().map(String::as_str)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn break_log(&self, fault: &str) {
+        self.shared
+            .fault
+            .set(fault.to_owned())
+            .expect("it was whole");
     }
 
     /// Does a transaction; the answer comes when it is on disk.

@@ -6,6 +6,7 @@
 
 mod config;
 mod disk;
+mod endpoints;
 mod engine;
 mod flags;
 mod index;

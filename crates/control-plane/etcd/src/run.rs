@@ -6,17 +6,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use http::Request;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use styr_base::{SharedClock, Shutdown, SystemClock, Tasks};
-use styr_component::health::Checks;
-use styr_component::metrics::Registry;
+use styr_component::logs;
 use styr_component::serve::{self, Listener};
-use styr_component::{logs, operations};
 
 use crate::config::{Config, TlsFiles};
+use crate::endpoints;
 use crate::engine::{Engine, Options};
 use crate::server::{Member, Server};
 
@@ -66,7 +66,7 @@ pub async fn run(config: Config, deps: Deps) -> Result<()> {
         bytes_max: config.bytes_max,
     };
     let tasks = Tasks::new();
-    let server = Server::new(engine, member, Arc::clone(&deps.clock));
+    let server = Server::new(engine.clone(), member, Arc::clone(&deps.clock));
     for url in &config.listen {
         let socket = serve::bind(url.address).await?;
         tracing::info!(address = %socket.local_addr()?, "serving clients");
@@ -87,7 +87,10 @@ pub async fn run(config: Config, deps: Deps) -> Result<()> {
             tls,
             connections_max,
         };
-        let service = operations::service(Checks::new(), Registry::new());
+        let engine = engine.clone();
+        let service = serve::handler(move |request: Request<_>| {
+            std::future::ready(endpoints::answer(&engine, &request))
+        });
         tasks.spawn_infallible(serve::serve(listener, service, deps.shutdown.clone()));
     }
     tasks
@@ -120,7 +123,7 @@ fn server_tls(files: &TlsFiles) -> Result<Arc<rustls::ServerConfig>> {
     let mut config = builder
         .with_single_cert(certificates(&files.certificate)?, key)
         .with_context(|| format!("{} cannot be served", files.certificate.display()))?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 

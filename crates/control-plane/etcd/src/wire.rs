@@ -51,7 +51,8 @@ pub(crate) async fn serve(
         length += read;
         if read == 0 || !PREFACE.starts_with(&preface[..length]) {
             let head = preface[..length].to_vec();
-            return plain::serve(head, stream, client, shutdown).await;
+            let engine = server.kv().engine().clone();
+            return plain::serve(head, stream, client, (engine, shutdown)).await;
         }
     }
     let mut connection = Connection {

@@ -63,7 +63,6 @@ pub(crate) fn start(
     let mut writer = Writer {
         shared,
         log,
-        fault: None,
         snapshotting: Arc::default(),
     };
     thread::Builder::new()
@@ -74,7 +73,6 @@ pub(crate) fn start(
 struct Writer {
     shared: Arc<Shared>,
     log: Log,
-    fault: Option<String>,
     /// A snapshot is being written; a second one would write into the same draft.
     snapshotting: Arc<AtomicBool>,
 }
@@ -96,7 +94,7 @@ impl Writer {
         let mut records = Vec::new();
         let mut done = Vec::new();
         for request in batch {
-            match &self.fault {
+            match self.shared.fault.get() {
                 Some(fault) => wake(vec![refuse(request, fault)]),
                 None => self.request(request, &mut records, &mut done),
             }
@@ -107,7 +105,7 @@ impl Writer {
             let fault = format!("the log could not be written: {error}");
             tracing::error!(%error, place = self.shared.disk.place(), "log could not be written");
             wake(done.into_iter().map(|done| fail(done, &fault)).collect());
-            self.fault = Some(fault);
+            self.fail(fault);
             return;
         }
         self.shared.publish();
@@ -173,13 +171,19 @@ impl Writer {
         Ok(revision)
     }
 
+    /// Nothing is written any more: what follows a broken frame would be lost.
+    fn fail(&self, fault: String) {
+        // The first fault is the cause of all that follow.
+        let _ = self.shared.fault.set(fault);
+    }
+
     /// Goes on in a new log file while another thread writes down what was before it.
     fn snapshot(&mut self) {
         let sequence = match self.log.rotate() {
             Ok(sequence) => sequence,
             Err(error) => {
                 tracing::error!(%error, "log could not be continued in a new file");
-                self.fault = Some(format!("the log could not be continued: {error}"));
+                self.fail(format!("the log could not be continued: {error}"));
                 return;
             }
         };
