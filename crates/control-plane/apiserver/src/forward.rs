@@ -1,7 +1,7 @@
 //! Sends a request on to a node, a pod or a service, and its answer back; upgraded connections
 //! (WebSocket, SPDY) are tunnelled byte by byte, so both ends speak with each other.
 
-pub(crate) mod links;
+mod links;
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use styr_base::Tasks;
+use styr_component::serve::Connection;
 use styr_meta::Status;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::TcpStream;
@@ -49,6 +50,14 @@ const HOP_BY_HOP: [&str; 8] = [
     "upgrade",
 ];
 
+/// What a pod allows other sites is not allowed here.
+const CROSS_ORIGIN: [&str; 4] = [
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+];
+
 /// Sends a request on and answers with what comes back.
 pub(crate) async fn forward(
     tasks: &Arc<Tasks>,
@@ -79,18 +88,43 @@ pub(crate) async fn forward(
     }
 }
 
-/// The same for a proxy that people look through: links in the answer lead through it as well.
+/// The same for a proxy that people look through: what is behind it is told who asks and under
+/// which address, and links in the answer lead through the proxy as well.
 pub(crate) async fn forward_pages(
     tasks: &Arc<Tasks>,
     destination: &Destination,
-    (prefix, outgoing): (&str, Outgoing),
+    (prefix, mut outgoing): (&str, Outgoing),
 ) -> Result<Response, Status> {
-    let answer = forward(tasks, destination, outgoing).await?;
+    let host = outgoing.headers.get(HOST).and_then(|it| it.to_str().ok());
+    let host = host.unwrap_or_default().to_owned();
+    tell_origin(destination, prefix, &mut outgoing);
+    let mut answer = forward(tasks, destination, outgoing).await?;
+    for name in CROSS_ORIGIN {
+        answer.headers_mut().remove(name);
+    }
     let way = links::Way {
         prefix,
         authority: &destination.authority,
+        host: &host,
     };
     links::rewrite(answer, way).await
+}
+
+fn tell_origin(destination: &Destination, prefix: &str, outgoing: &mut Outgoing) {
+    let path = destination.path.split('?').next().unwrap_or_default();
+    if let Ok(uri) = HeaderValue::from_str(&format!("{prefix}{path}")) {
+        outgoing.headers.insert("x-forwarded-uri", uri);
+    }
+    let Some(connection) = outgoing.extensions.get::<Connection>() else {
+        return;
+    };
+    let before = outgoing.headers.get_all("x-forwarded-for").into_iter();
+    let before = before.filter_map(|it| it.to_str().ok().map(str::to_owned));
+    let mut all: Vec<String> = before.collect();
+    all.push(connection.peer.ip().to_string());
+    if let Ok(all) = HeaderValue::from_str(&all.join(", ")) {
+        outgoing.headers.insert("x-forwarded-for", all);
+    }
 }
 
 fn unreachable(authority: &str, error: &str) -> Status {
@@ -179,9 +213,12 @@ fn request(
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     }
-    let host = HeaderValue::from_str(&destination.authority)
-        .map_err(|error| Status::internal(error.to_string()))?;
-    request.headers_mut().insert(HOST, host);
+    // As upstream: what is behind a proxy hears the name that its client used.
+    if !request.headers().contains_key(HOST) {
+        let host = HeaderValue::from_str(&destination.authority)
+            .map_err(|error| Status::internal(error.to_string()))?;
+        request.headers_mut().insert(HOST, host);
+    }
     Ok(request)
 }
 
@@ -190,5 +227,5 @@ fn is_kept(name: &HeaderName, is_upgrade: bool) -> bool {
     if name == "upgrade" {
         return is_upgrade;
     }
-    !HOP_BY_HOP.contains(&name) && name != "host" && !name.starts_with("impersonate-")
+    !HOP_BY_HOP.contains(&name) && !name.starts_with("impersonate-")
 }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::header::HOST;
+use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use styr_api::Kind;
@@ -66,7 +67,12 @@ impl Inbound {
     }
 
     /// The body as it comes, to be sent on.
-    pub(crate) fn into_outgoing(self) -> Outgoing {
+    pub(crate) fn into_outgoing(mut self) -> Outgoing {
+        // HTTP/2 has it in the address.
+        let authority = self.request.uri.authority().map(|it| it.as_str());
+        if let Some(Ok(host)) = authority.map(HeaderValue::from_str) {
+            self.headers.entry(HOST).or_insert(host);
+        }
         Outgoing {
             method: self.method,
             headers: self.headers,

@@ -1,144 +1,107 @@
 //! Links in what comes back through a proxy: they name paths of the server behind it, and have to
 //! lead through the proxy again. Upstream does so for HTML and for redirections.
 
+mod html;
+mod way;
+
+use std::io::{Read, Write};
+
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::{DeflateDecoder, GzDecoder};
+use flate2::write::{DeflateEncoder, GzEncoder};
 use http::HeaderValue;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http_body_util::{BodyExt as _, Limited};
 use styr_meta::Status;
 
+pub(super) use self::way::Way;
 use crate::body::{Body, Response};
 
-/// A page has to be held whole while its links are changed.
+/// A page has to be held whole while its links are changed; compressed, it has to be unpacked too.
 const PAGE_BYTES_MAX: usize = 16 << 20;
 
-/// Attributes of HTML that hold an address.
-const ATTRIBUTES: [&str; 16] = [
-    "action",
-    "background",
-    "cite",
-    "classid",
-    "codebase",
-    "data",
-    "formaction",
-    "href",
-    "icon",
-    "longdesc",
-    "manifest",
-    "poster",
-    "profile",
-    "src",
-    "srcset",
-    "usemap",
-];
-
-/// The way through the proxy.
+/// How a page is packed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Way<'a> {
-    /// The path here that stands for `/` there.
-    pub prefix: &'a str,
-    /// `address:port` there.
-    pub authority: &'a str,
-}
-
-impl Way<'_> {
-    /// The address as it is from here; those of other servers, and relative ones, stay.
-    fn of(self, address: &str) -> Option<String> {
-        let own = ["http://", "https://"].iter().find_map(|scheme| {
-            let rest = address.strip_prefix(scheme)?;
-            rest.strip_prefix(self.authority)
-        });
-        let path = own.unwrap_or(address);
-        let is_path = path.starts_with('/') && !path.starts_with("//");
-        let is_through = path.starts_with(self.prefix);
-        (is_path && !is_through).then(|| format!("{}{path}", self.prefix))
-    }
+enum Packing {
+    None,
+    Gzip,
+    Deflate,
 }
 
 /// An answer whose links lead through the proxy.
-pub(crate) async fn rewrite(answer: Response, way: Way<'_>) -> Result<Response, Status> {
+pub(super) async fn rewrite(answer: Response, way: Way<'_>) -> Result<Response, Status> {
     let (mut head, body) = answer.into_parts();
-    let location = head.headers.get(LOCATION).and_then(|it| it.to_str().ok());
-    if let Some(Ok(moved)) = location
-        .and_then(|address| way.of(address))
-        .map(|address| HeaderValue::from_str(&address))
-    {
-        head.headers.insert(LOCATION, moved);
-    }
-    let media = head.headers.get(CONTENT_TYPE);
-    let is_page = media.is_some_and(|media| media.as_bytes().starts_with(b"text/html"));
-    if !is_page || head.headers.contains_key(CONTENT_ENCODING) {
+    if let Some(location) = head.headers.get(LOCATION) {
+        let moved = location.to_str().ok().and_then(|address| way.of(address));
+        if let Some(Ok(moved)) = moved.map(|address| HeaderValue::from_str(&address)) {
+            head.headers.insert(LOCATION, moved);
+        }
         return Ok(Response::from_parts(head, body));
     }
+    let Some(packing) = packing_of_page(&head.headers) else {
+        return Ok(Response::from_parts(head, body));
+    };
     let page = Limited::new(body, PAGE_BYTES_MAX).collect().await;
-    let page = page.map_err(|error| {
-        Status::service_unavailable(format!("could not read the page behind the proxy: {error}"))
-    })?;
+    let page = page.map_err(|error| unreadable(&error.to_string()))?;
+    let page = packing.unpack(&page.to_bytes());
+    let page = page.map_err(|error| unreadable(&error.to_string()))?;
+    let changed = packing.pack(html::rewritten(&page, way));
+    let changed = changed.map_err(|error| unreadable(&error.to_string()))?;
     head.headers.remove(CONTENT_LENGTH);
-    let changed = html(&page.to_bytes(), way);
     Ok(Response::from_parts(head, Body::full(Bytes::from(changed))))
 }
 
-/// A page with its links changed, and everything else as it was.
-fn html(page: &[u8], way: Way<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(page.len() + page.len() / 8);
-    let mut rest = page;
-    while let Some(start) = rest.iter().position(|&byte| byte == b'<') {
-        let (before, tag) = rest.split_at(start + 1);
-        out.extend_from_slice(before);
-        rest = tag;
-        if tag.first().is_some_and(u8::is_ascii_alphabetic) {
-            rest = attributes(tag, way, &mut out);
-        }
+/// How a page is packed; none if this is no page, or one that cannot be unpacked.
+fn packing_of_page(headers: &http::HeaderMap) -> Option<Packing> {
+    let media = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    if media.split(';').next()?.trim() != "text/html" {
+        return None;
     }
-    out.extend_from_slice(rest);
-    out
+    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"") => Some(Packing::None),
+        Some(b"gzip") => Some(Packing::Gzip),
+        Some(b"deflate") => Some(Packing::Deflate),
+        Some(_) => None,
+    }
 }
 
-/// Copies a tag up to its end, with the addresses in it changed; answers what follows.
-fn attributes<'a>(tag: &'a [u8], way: Way<'_>, out: &mut Vec<u8>) -> &'a [u8] {
-    let mut at = 0;
-    while at < tag.len() && tag[at] != b'>' {
-        let byte = tag[at];
-        out.push(byte);
-        at += 1;
-        if byte != b'=' {
-            continue;
-        }
-        let name = name_before(&tag[..at - 1]);
-        let quote = tag
-            .get(at)
-            .copied()
-            .filter(|byte| matches!(byte, b'"' | b'\''));
-        let value = &tag[at + usize::from(quote.is_some())..];
-        let ends = |byte: &u8| match quote {
-            Some(quote) => *byte == quote,
-            None => byte.is_ascii_whitespace() || *byte == b'>',
+fn unreadable(error: &str) -> Status {
+    Status::service_unavailable(format!("could not read the page behind the proxy: {error}"))
+}
+
+impl Packing {
+    fn unpack(self, page: &[u8]) -> std::io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        let limit = PAGE_BYTES_MAX as u64;
+        match self {
+            Self::None => return Ok(page.to_owned()),
+            Self::Gzip => GzDecoder::new(page).take(limit + 1).read_to_end(&mut out)?,
+            Self::Deflate => DeflateDecoder::new(page)
+                .take(limit + 1)
+                .read_to_end(&mut out)?,
         };
-        let value = &value[..value.iter().position(ends).unwrap_or(value.len())];
-        out.extend(quote);
-        let address = std::str::from_utf8(value).ok();
-        let changed = address
-            .filter(|_| is_address(name))
-            .and_then(|it| way.of(it));
-        out.extend_from_slice(changed.as_ref().map_or(value, String::as_bytes));
-        at += usize::from(quote.is_some()) + value.len();
+        if out.len() > PAGE_BYTES_MAX {
+            return Err(std::io::Error::other("it is larger than 16 MiB"));
+        }
+        Ok(out)
     }
-    &tag[at..]
-}
 
-/// The word that ends here.
-fn name_before(text: &[u8]) -> &[u8] {
-    let start = text
-        .iter()
-        .rposition(|byte| !byte.is_ascii_alphanumeric() && *byte != b'-');
-    &text[start.map_or(0, |start| start + 1)..]
-}
-
-fn is_address(name: &[u8]) -> bool {
-    ATTRIBUTES
-        .iter()
-        .any(|attribute| name.eq_ignore_ascii_case(attribute.as_bytes()))
+    fn pack(self, page: Vec<u8>) -> std::io::Result<Vec<u8>> {
+        match self {
+            Self::None => Ok(page),
+            Self::Gzip => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+                encoder.write_all(&page)?;
+                encoder.finish()
+            }
+            Self::Deflate => {
+                let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+                encoder.write_all(&page)?;
+                encoder.finish()
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -130,3 +130,57 @@ async fn exec_is_a_tunnel_to_the_kubelet() {
     client.read_exact(&mut echoed).await.expect("open");
     assert_eq!(&echoed, b"ping");
 }
+
+/// A web server that answers with a link and the headers it was told.
+async fn web(tasks: &Tasks, shutdown: &Shutdown) -> SocketAddr {
+    let socket = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+    let address = socket.local_addr().expect("bound");
+    let page = handler(|request: http::Request<hyper::body::Incoming>| async move {
+        let told = |name: &str| {
+            let value = request.headers().get(name).map(|it| it.to_str());
+            value.and_then(Result::ok).unwrap_or("nobody").to_owned()
+        };
+        let told = [
+            told("host"),
+            told("x-forwarded-uri"),
+            told("x-forwarded-for"),
+            told("authorization"),
+        ];
+        let page = format!("<a href=\"/x\">{}</a>", told.join(" "));
+        http::Response::builder()
+            .header("content-type", "text/html")
+            .header("access-control-allow-origin", "*")
+            .body(Full::new(Bytes::from(page)))
+            .expect("constant headers")
+    });
+    let listener = Listener {
+        socket,
+        tls: None,
+        connections_max: 16,
+    };
+    tasks.spawn_infallible(serve(listener, page, shutdown.clone()));
+    address
+}
+
+#[tokio::test]
+async fn a_proxy_tells_who_asks_and_leads_links_through_itself() {
+    let (tasks, server) = (Tasks::new(), TestServer::start().await);
+    let kubelet = kubelet(&tasks, &server.shutdown).await;
+    with_pod(&server, kubelet).await;
+    let pod = "/api/v1/namespaces/default/pods/p";
+    let status = json!({ "status": { "podIP": "127.0.0.1" } });
+    server.merge(&format!("{pod}/status"), &status).await;
+    let port = web(&tasks, &server.shutdown).await.port();
+    let address = server.listen(&tasks).await;
+    let mut client = TcpStream::connect(address).await.expect("listening");
+    let proxy = format!("{pod}:{port}/proxy");
+    let request = format!(
+        "GET {proxy}/page HTTP/1.1\r\nHost: test\r\nAuthorization: secret\r\nConnection: close\r\n\r\n"
+    );
+    client.write_all(request.as_bytes()).await.expect("open");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("open");
+    let page = format!("<a href=\"{proxy}/x\">test {proxy}/page 127.0.0.1 nobody</a>");
+    assert!(answer.contains(&page), "{answer}");
+    assert!(!answer.contains("access-control-allow-origin"), "{answer}");
+}
