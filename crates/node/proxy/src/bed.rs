@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
+use std::process::Command;
 use std::time::Duration;
 
 use styr_kernel::netlink::{Address, Hop, LinkChange, Mac, Neighbour, Netlink, Route, Veth};
@@ -62,6 +63,25 @@ impl Bed {
             pods,
         }
     }
+
+    /// Whoever is at the end of the nodes' default route answers for 10.96.0.0/14, port 8080.
+    pub(crate) fn add_stranger(&self) {
+        ip_route(&self.outside, "add local 10.96.0.0/14 dev lo");
+        for (node, pods) in [
+            ("192.0.2.1", "10.244.1.0/24"),
+            ("192.0.2.2", "10.244.2.0/24"),
+        ] {
+            ip_route(&self.outside, &format!("add {pods} via {node}"));
+        }
+        serve(&self.outside, 8080, "stranger");
+    }
+}
+
+/// Runs `ip route` in a namespace.
+pub(crate) fn ip_route(netns: &NetNs, arguments: &str) {
+    let mut ip = Command::new("ip");
+    ip.arg("route").args(arguments.split(' '));
+    assert!(netns.run(|| ip.status()).unwrap().unwrap().success());
 }
 
 fn bridge() -> NetNs {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::ServiceCIDR;
 use styr_base::{Backoff, SharedClock, Shutdown, SystemClock, Tasks};
 use styr_client::{Cache, Caches, Change, Client, Index, Key, Scope};
 use styr_component::metrics::{Counter, Gauge, Histogram, Registry};
@@ -16,6 +17,7 @@ use styr_kernel::netns;
 use crate::configuration::{Config, Local};
 use crate::endpoints::{Place, ready_here};
 use crate::health::{self, Health};
+use crate::network;
 use crate::rules::Frame;
 use crate::service::health_check_port;
 use crate::service_health::{Report, ServiceHealth};
@@ -117,6 +119,7 @@ struct Loop {
     clock: SharedClock,
     view: View,
     nodes: Cache<Node>,
+    service_networks: Cache<ServiceCIDR>,
     worker: Worker,
     health: Health,
     service_health: ServiceHealth,
@@ -181,7 +184,8 @@ impl Loop {
                 Local::Networks(networks) => networks.clone(),
                 Local::NodeNetworks => Vec::new(),
             },
-            node_addresses: config.node_port_addresses.clone(),
+            service_networks: Vec::new(),
+            node_addresses: config.node_port_addresses.networks(None),
             masquerade_all: config.masquerade_all,
             masquerade_mark: 1 << config.masquerade_bit,
             affinities: BTreeSet::new(),
@@ -195,8 +199,9 @@ impl Loop {
             clock: Arc::clone(caches.clock()),
             view: View::new(caches),
             nodes: caches.cache(Scope::all().fields(own)),
+            service_networks: caches.cache(Scope::all()),
+            service_health: ServiceHealth::new(health.clone(), frame.node_addresses.clone()),
             worker: Worker::new(frame, place)?,
-            service_health: ServiceHealth::new(health.clone()),
             health,
             metrics: Metrics {
                 duration: registry.histogram(
@@ -224,6 +229,8 @@ impl Loop {
         let mut services = self.view.services.subscribe();
         let mut slices = self.view.slices.subscribe();
         let mut nodes = self.nodes.subscribe();
+        // Not waited for: a role made for an older proxy may not show them.
+        let mut service_networks = self.service_networks.subscribe();
         self.view.services.synced().await;
         self.view.slices.synced().await;
         self.nodes.synced().await;
@@ -240,6 +247,8 @@ impl Loop {
             while nodes.try_next().is_some() {
                 is_node_dirty = true;
             }
+            while service_networks.try_next().is_some() {}
+            self.take_service_networks();
             if std::mem::take(&mut is_node_dirty) && self.take_node() {
                 dirty.extend(self.worker.services());
             }
@@ -268,6 +277,7 @@ impl Loop {
                     is_node_dirty = true;
                     change.is_none()
                 }
+                change = service_networks.next() => change.is_none(),
                 () = waited => false,
             };
             if is_over {
@@ -289,6 +299,20 @@ impl Loop {
         }
     }
 
+    /// What no service has of these networks leads nowhere.
+    fn take_service_networks(&mut self) {
+        let all = self.service_networks.list();
+        let texts = all
+            .iter()
+            .flat_map(|one| one.spec.iter().flat_map(|spec| &spec.cidrs));
+        let networks: BTreeSet<_> = texts
+            .flatten()
+            .filter_map(|text| network::parse(text))
+            .collect();
+        self.worker
+            .set_service_networks(networks.into_iter().collect());
+    }
+
     /// Reads what matters of the own node; whether every service is concerned.
     fn take_node(&mut self) -> bool {
         let node = self.nodes.get(None, &self.config.node_name);
@@ -306,12 +330,21 @@ impl Loop {
                 .into_iter()
                 .flat_map(|spec| spec.pod_cidrs.iter().flatten());
             self.worker
-                .set_inside(several.filter_map(|text| network(text)).collect());
+                .set_inside(several.filter_map(|text| network::parse(text)).collect());
         }
-        self.worker.set_place(Place {
+        let addresses = self
+            .config
+            .node_port_addresses
+            .networks(node.and_then(node_ip));
+        let is_elsewhere = self.worker.set_node_addresses(addresses.clone());
+        if is_elsewhere {
+            self.service_health.set_addresses(addresses);
+        }
+        let is_other = self.worker.set_place(Place {
             node: self.config.node_name.clone(),
             zone: labels.and_then(|labels| labels.get(ZONE_LABEL)).cloned(),
-        })
+        });
+        is_other || is_elsewhere
     }
 
     fn apply(&mut self, dirty: &BTreeSet<Key>) -> bool {
@@ -340,9 +373,15 @@ impl Loop {
     }
 }
 
-fn network(text: &str) -> Option<(Ipv4Addr, u8)> {
-    let (ip, prefix) = text.split_once('/')?;
-    Some((ip.parse().ok()?, prefix.parse().ok()?))
+/// The address at which other nodes know this one; an internal address before others.
+fn node_ip(node: &Node) -> Option<Ipv4Addr> {
+    let addresses = node.status.as_ref()?.addresses.as_deref()?;
+    ["InternalIP", "ExternalIP"].iter().find_map(|kind| {
+        let of_kind = addresses.iter().filter(|address| address.type_ == *kind);
+        of_kind
+            .filter_map(|address| address.address.parse().ok())
+            .next()
+    })
 }
 
 /// A slice may be moved to another service.

@@ -4,6 +4,7 @@
 //! as upstream has it. Settings of other modes are read and not looked at.
 
 mod file;
+mod node_ports;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -11,7 +12,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use styr_component::flags::Flags;
 
+use crate::network;
 use file::File;
+pub(crate) use node_ports::NodePortAddresses;
 
 const HEALTH_ADDRESS: &str = "0.0.0.0:10256";
 const METRICS_ADDRESS: &str = "127.0.0.1:10249";
@@ -57,8 +60,8 @@ pub struct Config {
     /// The name of the node.
     pub node_name: String,
     pub local: Local,
-    /// Where node ports answer; empty means everywhere.
-    pub node_port_addresses: Vec<(Ipv4Addr, u8)>,
+    /// Where node ports answer.
+    pub(crate) node_port_addresses: NodePortAddresses,
     pub masquerade_all: bool,
     /// The bit of the packet mark that asks for masquerading.
     pub masquerade_bit: u32,
@@ -105,7 +108,10 @@ impl Config {
             server: flags.optional("master"),
             node_name: node_name.trim().to_lowercase(),
             local: local(&file)?,
-            node_port_addresses: networks(file.node_port_addresses.iter().flatten())?,
+            node_port_addresses: NodePortAddresses::read(
+                file.node_port_addresses.as_deref().unwrap_or_default(),
+                &text(&file.bind_address),
+            )?,
             masquerade_all: settings.masquerade_all.unwrap_or(false),
             masquerade_bit: u32::try_from(bit)
                 .ok()
@@ -138,19 +144,11 @@ fn local(file: &File) -> anyhow::Result<Local> {
     }
 }
 
-/// Reads networks, and leaves out those of IPv6. `primary` stands for the node's own address,
-/// which node ports answer at anyway.
+/// Reads networks, and leaves out those of IPv6.
 fn networks<'a>(texts: impl Iterator<Item = &'a String>) -> anyhow::Result<Vec<(Ipv4Addr, u8)>> {
     texts
-        .filter(|text| !text.contains(':') && *text != "primary")
-        .map(|text| {
-            let parse = || {
-                let (ip, prefix) = text.split_once('/')?;
-                let prefix = prefix.parse::<u8>().ok().filter(|prefix| *prefix <= 32)?;
-                Some((ip.parse().ok()?, prefix))
-            };
-            parse().with_context(|| format!("{text:?} is not a network"))
-        })
+        .filter(|text| !text.contains(':'))
+        .map(|text| network::parse(text).with_context(|| format!("{text:?} is not a network")))
         .collect()
 }
 

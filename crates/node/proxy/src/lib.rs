@@ -2,7 +2,7 @@
 //!
 //! An address, protocol, port and slot lead to an endpoint; the slot is drawn at random for each
 //! connection. So a change of a service is a change of its own elements, whatever else there is.
-//! Watches Services, EndpointSlices and its Node; writes nothing to the API. IPv4 only.
+//! Watches Services, EndpointSlices, ServiceCIDRs and its Node; writes nothing to the API. IPv4 only.
 
 #[cfg(test)]
 mod bed;
@@ -12,6 +12,7 @@ mod conntrack;
 mod contribution;
 mod endpoints;
 mod health;
+mod network;
 mod reach;
 mod rules;
 mod ruleset;

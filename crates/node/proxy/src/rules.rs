@@ -5,6 +5,7 @@
 //! that it is for; 11 the slot or the client; 12 and 13 the endpoint. What a look-up found is never
 //! the key of another one: the kernel would do it, but `nft list ruleset` cannot show it.
 
+mod filters;
 mod sets;
 
 use std::collections::BTreeSet;
@@ -17,17 +18,18 @@ use crate::contribution::{NODE, Scope, Shared};
 use crate::slots::CLASSES;
 
 const INSIDE: &str = "inside";
+const SERVICE_NETWORKS: &str = "service-networks";
 const NODE_ADDRESSES: &str = "node-addresses";
 const DESTINATION_NAT: i32 = -100;
 const SOURCE_NAT: i32 = 100;
-const FILTER: i32 = 0;
-const TCP: u8 = 6;
 
 /// What the rules depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
     /// Networks of the pods. Packets from elsewhere are masqueraded when they use a service.
     pub(crate) inside: Vec<(Ipv4Addr, u8)>,
+    /// Networks that cluster addresses are taken from. What no service has leads nowhere.
+    pub(crate) service_networks: Vec<(Ipv4Addr, u8)>,
     /// Node ports answer at these; empty means at every address of the node.
     pub(crate) node_addresses: Vec<(Ipv4Addr, u8)>,
     pub(crate) masquerade_all: bool,
@@ -86,7 +88,13 @@ pub(crate) fn write(batch: &mut Batch, table: &Table, frame: &Frame) {
         writer.entrance(side);
     }
     writer.after();
-    writer.refusals();
+    filters::write(&mut writer);
+}
+
+/// Replaces the networks that cluster addresses are taken from, and nothing else.
+pub(crate) fn write_service_networks(batch: &mut Batch, table: &Table, frame: &Frame) {
+    batch.flush_set(table, SERVICE_NETWORKS);
+    sets::add_networks(batch, table, SERVICE_NETWORKS, &frame.service_networks);
 }
 
 fn name(what: &str, side: Side) -> String {
@@ -263,69 +271,6 @@ impl Writer<'_> {
         ];
         let comment = "a pod that reaches itself";
         self.rule(chain, &[&translated(), &hairpin], comment);
-    }
-
-    /// What was not translated has no endpoint for this client.
-    fn refusals(&mut self) {
-        let chain = "refuse";
-        self.chain(chain, None);
-        let local = self.to_node();
-        let outside = [x::ipv4_source(3), x::is_not_in(INSIDE, 3)];
-        let drop = [x::discard()];
-        for (key, set, test) in [
-            (address_port().to_vec(), Shared::Dropped, vec![]),
-            (
-                address_port().to_vec(),
-                Shared::DroppedOutside,
-                outside.to_vec(),
-            ),
-            (
-                port().to_vec(),
-                Shared::DroppedNodePorts,
-                [local.clone(), outside.to_vec()].concat(),
-            ),
-        ] {
-            let first = if set == Shared::DroppedNodePorts {
-                1
-            } else {
-                0
-            };
-            let member = [x::is_in(&set.name(), first)];
-            self.rule(chain, &[&test, &key, &member, &drop], "only on other nodes");
-        }
-        let reject: [&[Expression]; 2] = [
-            &[
-                x::transport_protocol(4),
-                x::equals(4, &[TCP]),
-                x::reject_with_reset(),
-            ],
-            &[x::reject_with_icmp()],
-        ];
-        for how in reject {
-            let member = [x::is_in(&Shared::Refused.name(), 0)];
-            self.rule(chain, &[&address_port(), &member, how], "no endpoints");
-            let member = [x::is_in(&Shared::RefusedNodePorts.name(), 1)];
-            self.rule(chain, &[&local, &port(), &member, how], "no endpoints");
-            let member = [
-                x::ipv4_destination(0),
-                x::is_in(&Shared::ClusterIps.name(), 0),
-            ];
-            self.rule(chain, &[&member, how], "no such port");
-        }
-        let new = [
-            x::connection_state(0),
-            x::bits(0, x::STATE_NEW, 0),
-            x::differs(0, &[0; 4]),
-            x::jump(chain),
-        ];
-        for (name, hook) in [
-            ("input", Hook::FilterInput),
-            ("forward", Hook::FilterForward),
-            ("filter-output", Hook::FilterOutput),
-        ] {
-            self.chain(name, Some((hook, FILTER)));
-            self.rule(name, &[&new], "new connections");
-        }
     }
 }
 

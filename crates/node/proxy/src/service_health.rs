@@ -1,10 +1,10 @@
 //! `healthCheckNodePort`: tells load balancers whether this node has endpoints of a service.
 //!
-//! Each such port has a server of its own, at every address of the node, whatever the path. It
-//! answers 200 if a ready endpoint is here and the kernel has all that is wanted, else 503.
+//! Each such port has a server of its own at each address where node ports answer, whatever the
+//! path. It answers 200 if a ready endpoint is here and the kernel has all that is wanted, else 503.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,8 +17,10 @@ use serde_json::json;
 use styr_base::{Shutdown, Tasks};
 use styr_client::Key;
 use styr_component::serve;
+use styr_kernel::netlink::Netlink;
 
 use crate::health::Health;
+use crate::network::contains;
 
 /// Load balancers ask from a few addresses.
 const CONNECTIONS_MAX: usize = 16;
@@ -35,6 +37,8 @@ pub(crate) struct Report {
 #[derive(Debug)]
 pub(crate) struct ServiceHealth {
     health: Health,
+    /// Addresses of the node to listen at; empty means everywhere.
+    addresses: Vec<(Ipv4Addr, u8)>,
     servers: BTreeMap<Key, Server>,
 }
 
@@ -47,11 +51,18 @@ struct Server {
 }
 
 impl ServiceHealth {
-    pub(crate) fn new(health: Health) -> Self {
+    pub(crate) fn new(health: Health, addresses: Vec<(Ipv4Addr, u8)>) -> Self {
         Self {
             health,
+            addresses,
             servers: BTreeMap::new(),
         }
+    }
+
+    /// Listens there from now on. All servers end, and come back as their services are told.
+    pub(crate) fn set_addresses(&mut self, addresses: Vec<(Ipv4Addr, u8)>) {
+        self.addresses = addresses;
+        self.servers.clear();
     }
 
     /// Tells this of a service from now on, or nothing.
@@ -80,25 +91,43 @@ impl ServiceHealth {
     }
 
     async fn start(&self, service: &Key, report: Report) -> anyhow::Result<Server> {
-        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, report.port));
-        let listener = serve::Listener {
-            socket: serve::bind(address).await?,
-            tls: None,
-            connections_max: CONNECTIONS_MAX,
-        };
         let here = Arc::new(AtomicUsize::new(report.here));
-        let (health, key, count) = (self.health.clone(), service.clone(), Arc::clone(&here));
-        let handler = serve::handler(move |_: Request<Incoming>| {
-            let here = count.load(Ordering::Relaxed);
-            std::future::ready(answer(&key, here, health.is_current()))
-        });
         let tasks = Tasks::new();
-        tasks.spawn_infallible(serve::serve(listener, handler, Shutdown::new()));
+        for ip in self.listened()? {
+            let listener = serve::Listener {
+                socket: serve::bind(SocketAddr::from((ip, report.port))).await?,
+                tls: None,
+                connections_max: CONNECTIONS_MAX,
+            };
+            let (health, key, count) = (self.health.clone(), service.clone(), Arc::clone(&here));
+            let handler = serve::handler(move |_: Request<Incoming>| {
+                let here = count.load(Ordering::Relaxed);
+                std::future::ready(answer(&key, here, health.is_current()))
+            });
+            tasks.spawn_infallible(serve::serve(listener, handler, Shutdown::new()));
+        }
         Ok(Server {
             port: report.port,
             here,
             _tasks: tasks,
         })
+    }
+
+    /// Where to listen: those of the node's addresses at which node ports answer.
+    fn listened(&self) -> anyhow::Result<BTreeSet<Ipv4Addr>> {
+        if self.addresses.is_empty() {
+            return Ok([Ipv4Addr::UNSPECIFIED].into());
+        }
+        let own = Netlink::open()?.addresses()?.into_iter();
+        let own = own.filter_map(|one| match one.address.ip {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        });
+        let is_wanted = |ip: &Ipv4Addr| {
+            let mut networks = self.addresses.iter();
+            networks.any(|network| contains(*network, (*ip, 32)))
+        };
+        Ok(own.filter(is_wanted).collect())
     }
 }
 

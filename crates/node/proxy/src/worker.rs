@@ -5,6 +5,7 @@
 //! either the old or the new state.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Service;
@@ -17,7 +18,7 @@ use crate::conntrack::{self, Suspects};
 use crate::contribution::{Contribution, contribute};
 use crate::endpoints::{Place, choose};
 use crate::reach::Reach;
-use crate::rules::{Frame, affinity_name};
+use crate::rules::{self, Frame, affinity_name};
 use crate::ruleset::{Difference, Ruleset, endpoint_data};
 use crate::service;
 
@@ -42,6 +43,8 @@ pub(crate) struct Worker {
     ruleset: Ruleset,
     /// The kernel's table is not ours yet, or not known.
     needs_whole: bool,
+    /// The kernel's table has other networks of services than the frame.
+    needs_networks: bool,
     /// Front ends whose flows are still to be looked at.
     suspects: Suspects,
 }
@@ -70,6 +73,7 @@ impl Worker {
             place,
             ruleset: Ruleset::default(),
             needs_whole: true,
+            needs_networks: false,
             suspects: Suspects::new(),
         })
     }
@@ -87,14 +91,28 @@ impl Worker {
     }
 
     /// The networks of the pods have become known.
-    pub(crate) fn set_inside(&mut self, inside: Vec<(std::net::Ipv4Addr, u8)>) {
+    pub(crate) fn set_inside(&mut self, inside: Vec<(Ipv4Addr, u8)>) {
         self.needs_whole |= self.frame.inside != inside;
         self.frame.inside = inside;
     }
 
+    /// The networks that cluster addresses are taken from are now these.
+    pub(crate) fn set_service_networks(&mut self, networks: Vec<(Ipv4Addr, u8)>) {
+        self.needs_networks |= self.frame.service_networks != networks;
+        self.frame.service_networks = networks;
+    }
+
+    /// Node ports answer at these addresses from now on; whether that is another answer.
+    pub(crate) fn set_node_addresses(&mut self, networks: Vec<(Ipv4Addr, u8)>) -> bool {
+        let is_other = self.frame.node_addresses != networks;
+        self.needs_whole |= is_other;
+        self.frame.node_addresses = networks;
+        is_other
+    }
+
     /// Whether the kernel lacks something.
     pub(crate) fn is_behind(&self) -> bool {
-        self.needs_whole
+        self.needs_whole || self.needs_networks
     }
 
     /// Brings the kernel to what these services want now.
@@ -116,14 +134,18 @@ impl Worker {
         if self.needs_whole {
             let batch = self.ruleset.whole(&self.table, &self.frame);
             self.nftables.commit(batch)?;
-        } else if !difference.is_empty() {
+        } else if !difference.is_empty() || self.needs_networks {
             // Whatever goes wrong from here on, the next try makes the table anew.
             self.needs_whole = true;
             let mut batch = Batch::new();
+            if self.needs_networks {
+                rules::write_service_networks(&mut batch, &self.table, &self.frame);
+            }
             difference.write(&mut batch, &self.table);
             self.nftables.commit(batch)?;
             self.forget_clients(&difference)?;
         }
+        self.needs_networks = false;
         let is_first = std::mem::take(&mut self.needs_whole);
         if is_first || difference.changes_addresses() {
             let outcome = self.reach.update(&self.ruleset.cluster_ips());

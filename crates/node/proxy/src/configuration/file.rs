@@ -17,7 +17,7 @@ const KIND: &str = "KubeProxyConfiguration";
 pub(super) struct File {
     pub(super) api_version: Option<String>,
     pub(super) kind: Option<String>,
-    bind_address: Option<String>,
+    pub(super) bind_address: Option<String>,
     bind_address_hard_fail: Option<bool>,
     pub(super) client_connection: Option<ClientConnection>,
     #[serde(rename = "clusterCIDR")]
@@ -103,6 +103,7 @@ impl File {
                 kubeconfig: flags.optional("kubeconfig"),
                 ..ClientConnection::default()
             }),
+            bind_address: flags.optional("bind-address"),
             cluster_cidr: flags.optional("cluster-cidr"),
             conntrack: Some(Conntrack {
                 max_per_core: number("conntrack-max-per-core"),

@@ -1,11 +1,12 @@
 //! The sets and maps that the rules look into.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use styr_kernel::nftables::{Batch, Element, Set, SetFlags, Table, Type};
 
-use super::{Frame, INSIDE, NODE_ADDRESSES, affinity_name, slots_name};
+use super::{Frame, INSIDE, NODE_ADDRESSES, SERVICE_NETWORKS, affinity_name, slots_name};
 use crate::contribution::{Scope, Shared};
+use crate::network::contains;
 use crate::slots::CLASSES;
 
 const ADDRESS: &[Type] = &[Type::Ipv4];
@@ -68,14 +69,32 @@ pub(super) fn write(batch: &mut Batch, table: &Table, frame: &Frame) {
         is_interval: true,
         dynamic_timeout_ms: None,
     };
-    add(INSIDE, ADDRESS, &[], ranges);
-    add(NODE_ADDRESSES, ADDRESS, &[], ranges);
-    for (set, networks) in [
+    let networks = [
         (INSIDE, &frame.inside),
+        (SERVICE_NETWORKS, &frame.service_networks),
         (NODE_ADDRESSES, &frame.node_addresses),
-    ] {
-        for (ip, prefix) in networks {
-            let range = Element::network(IpAddr::from(*ip), *prefix);
+    ];
+    for (set, _) in networks {
+        add(set, ADDRESS, &[], ranges);
+    }
+    for (set, networks) in networks {
+        add_networks(batch, table, set, networks);
+    }
+}
+
+/// Adds networks to a set of ranges. The kernel refuses one that is within another.
+pub(super) fn add_networks(
+    batch: &mut Batch,
+    table: &Table,
+    set: &str,
+    networks: &[(Ipv4Addr, u8)],
+) {
+    for (at, network) in networks.iter().enumerate() {
+        let is_within = |(other, wider): (usize, &(Ipv4Addr, u8))| {
+            other != at && contains(*wider, *network) && (*wider != *network || other < at)
+        };
+        if !networks.iter().enumerate().any(is_within) {
+            let range = Element::network(IpAddr::from(network.0), network.1);
             batch.add_elements(table, set, &range);
         }
     }

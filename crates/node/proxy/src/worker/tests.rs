@@ -1,9 +1,9 @@
 mod affinity;
+mod networks;
 mod upstream;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::net::Ipv4Addr;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -119,6 +119,7 @@ impl Cluster {
 fn worker(node: &NetNs, name: &str) -> Worker {
     let frame = Frame {
         inside: vec![(ip("10.244.0.0"), 16)],
+        service_networks: vec![(ip("10.96.0.0"), 16)],
         node_addresses: Vec::new(),
         masquerade_all: false,
         masquerade_mark: 0x4000,

@@ -123,6 +123,11 @@ fn questions(bed: &Bed) -> Vec<(&'static str, &NetNs, &'static str)> {
         ("pod, bound", pod, "10.96.0.14:80"),
         ("outside, bound", outside, "192.0.2.1:30084"),
         ("pod, an endpoint that ends", pod, "10.96.0.15:80"),
+        ("pod, no such port", pod, "10.96.0.10:8080"),
+        ("node, no such port", node, "10.96.0.10:8080"),
+        ("pod, no such service", pod, "10.96.0.99:8080"),
+        ("node, no such service", node, "10.96.0.99:8080"),
+        ("pod, no network of services", pod, "10.97.0.99:8080"),
         ("pod, itself", &bed.pods[0][0], "10.96.0.16:80"),
     ]
 }
@@ -188,7 +193,7 @@ fn start(program: &Path, node: (&NetNs, &str), server: &str, folder: &Path) -> R
     Running(netns.run(|| command.spawn().unwrap()).unwrap())
 }
 
-/// A bed with servers in all pods.
+/// A bed with servers in all pods, and one where packets go that nobody stops.
 fn bed() -> Bed {
     let bed = Bed::new();
     for (pods, names) in bed.pods.iter().zip([["a1", "a2"], ["b1", "b2"]]) {
@@ -196,6 +201,7 @@ fn bed() -> Bed {
             serve(pod, 8080, name);
         }
     }
+    bed.add_stranger();
     bed
 }
 

@@ -33,7 +33,14 @@ pub(super) fn serve_objects(netns: &NetNs, ip: Ipv4Addr, objects: &Objects) -> S
         ),
         (
             "/apis/networking.k8s.io/v1/servicecidrs",
-            list("networking.k8s.io/v1", "ServiceCIDRList", json!([])),
+            list(
+                "networking.k8s.io/v1",
+                "ServiceCIDRList",
+                json!([{
+                    "metadata": { "name": "kubernetes", "uid": "kubernetes", "resourceVersion": "1" },
+                    "spec": { "cidrs": ["10.96.0.0/16"] },
+                }]),
+            ),
         ),
     ]);
     let listener = netns.run(|| TcpListener::bind((ip, 0)).unwrap()).unwrap();
