@@ -2,6 +2,7 @@
 
 mod compaction;
 mod config_maps;
+mod flow_schemas;
 mod kubernetes_service;
 mod namespaces;
 mod service_cidr;
@@ -32,6 +33,7 @@ pub(crate) async fn run(state: Arc<State>) {
     }
     tokio::join!(
         compaction::run(&state),
+        flow_schemas::keep(&state),
         kubernetes_service::keep(&state),
         ending(&state),
     );

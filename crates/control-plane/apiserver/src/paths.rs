@@ -25,7 +25,7 @@ pub(crate) async fn answer(inbound: Inbound) -> Result<Response, Status> {
     match path {
         "/" | "/index.html" => Ok(json_document(&index())),
         "/version" | "/version/" => Ok(json_document(&version())),
-        "/.well-known/openid-configuration" => Ok(json_document(&inbound.state.tokens.provider())),
+        "/.well-known/openid-configuration" => Ok(compact(&inbound.state.tokens.provider())),
         "/openid/v1/jwks" => Ok(key_set(&inbound)),
         _ if path.starts_with("/openapi/") => inbound.state.openapi.answer(&inbound),
         _ => Ok(chain::nowhere()),
@@ -53,12 +53,17 @@ fn health(inbound: &Inbound) -> Option<Response> {
 }
 
 fn key_set(inbound: &Inbound) -> Response {
-    let mut answer = json_document(&inbound.state.tokens.key_set());
+    let mut answer = compact(&inbound.state.tokens.key_set());
     let media = http::HeaderValue::from_static("application/jwk-set+json");
     answer
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, media);
     answer
+}
+
+fn compact(value: &Value) -> Response {
+    let json = serde_json::to_vec(value).expect("plain texts");
+    response::json_bytes(StatusCode::OK, Bytes::from(json))
 }
 
 /// Upstream indents these.

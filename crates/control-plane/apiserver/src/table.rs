@@ -48,12 +48,13 @@ impl Headers {
 /// A table of objects, given in the version of the request.
 pub(crate) fn of(
     scope: &Scope,
-    objects: Vec<Value>,
+    mut objects: Vec<Value>,
     (version, include, now): (MetaVersion, IncludeObject, Timestamp),
     metadata: &Value,
 ) -> Value {
     let columns: Vec<Value> = scope.kind.columns.iter().map(definition).collect();
     let context = Context { now };
+    scope.kind.rules.arrange(&mut objects);
     let rows: Vec<Value> = objects
         .into_iter()
         .map(|object| row(scope, object, (version, include), &context))

@@ -116,6 +116,9 @@ pub trait Rules: Send + Sync {
         None
     }
 
+    /// Puts the rows of a table in order; they are ordered by name.
+    fn arrange(&self, _objects: &mut [Value]) {}
+
     /// One computed cell of the table.
     fn cell(&self, _column: &str, _object: &Value, _cx: &Context) -> Option<Value> {
         None

@@ -116,6 +116,10 @@ impl Rules for TableRules {
         }
     }
 
+    fn arrange(&self, objects: &mut [Value]) {
+        self.own.arrange(objects);
+    }
+
     fn cells(&self, object: &Value, cx: &Context) -> Option<Vec<Value>> {
         let cell = |column: &Column| {
             self.own

@@ -52,3 +52,39 @@ async fn advice_against_a_kind_comes_with_refusals_too() {
     let warning = warning.to_str().expect("text");
     assert!(warning.contains("Endpoints is deprecated"), "{warning}");
 }
+
+#[tokio::test]
+async fn flow_schemas_stand_in_the_order_in_which_they_are_asked() {
+    let server = TestServer::start().await;
+    let path = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas";
+    let table = server.table(path).await.body;
+    let rows = table["rows"].as_array().expect("rows");
+    let first: Vec<&Value> = rows.iter().map(|row| &row["cells"][0]).take(2).collect();
+    assert_eq!(first, ["exempt", "probes"]);
+    assert_eq!(rows.last().expect("some")["cells"][0], "catch-all");
+}
+
+#[tokio::test]
+async fn a_flow_schema_tells_whether_its_level_is_there() {
+    let server = TestServer::start().await;
+    let path = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas";
+    let mut watch = server.watch(&format!("{path}?watch=1")).await;
+    let schema = json!({
+        "metadata": { "name": "dangling" },
+        "spec": { "priorityLevelConfiguration": { "name": "nothing" } },
+    });
+    assert_eq!(server.post(path, &schema).await.code, 201);
+    let told = loop {
+        let event = watch.next().await.expect("the stream goes on");
+        let object = &event["object"];
+        let is_told = object["status"]["conditions"][0].is_object();
+        if object["metadata"]["name"] == "dangling" && is_told {
+            break object["status"]["conditions"][0].clone();
+        }
+    };
+    assert_eq!(
+        (&told["type"], &told["status"]),
+        (&json!("Dangling"), &json!("True"))
+    );
+    assert_eq!(told["reason"], "NotFound");
+}

@@ -8,6 +8,11 @@ use crate::{cells, tree};
 pub(crate) struct FlowSchema;
 
 impl Rules for FlowSchema {
+    /// In the order in which they are asked.
+    fn arrange(&self, objects: &mut [Value]) {
+        objects.sort_by_key(|it| it["spec"]["matchingPrecedence"].as_i64());
+    }
+
     fn cell(&self, column: &str, object: &Value, _cx: &Context) -> Option<Value> {
         match column {
             "DistinguisherMethod" => Some(cells::or_none(tree::text(
