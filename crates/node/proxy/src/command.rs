@@ -324,7 +324,7 @@ impl Loop {
             .unwrap_or_default();
         let is_leaving = taints.iter().any(|taint| taint.key == TO_BE_DELETED)
             || node.is_some_and(|node| node.metadata.deletion_timestamp.is_some());
-        self.health.eligible(!is_leaving);
+        self.health.eligible(node.is_some() && !is_leaving);
         if self.config.local == Local::NodeNetworks {
             let several = spec
                 .into_iter()

@@ -23,6 +23,9 @@ pub(crate) fn suspects(old: &Contribution, new: &Contribution, to: &mut Suspects
             to.insert(*front, after);
         }
     }
+    // A node port is known by its number only: with nobody left to compare with, flows of others
+    // to that port of other machines would go too.
+    to.retain(|(ip, _), answering| ip.is_some() || !answering.is_empty());
     for (front, after) in &new.udp {
         // A flow to an address that was nobody's when it began.
         if !old.udp.contains_key(front) && !after.is_empty() {
@@ -53,3 +56,6 @@ fn is_stale(flow: &Flow, suspects: &Suspects) -> bool {
     let answers = |endpoint: &SocketAddrV4| SocketAddr::from(*endpoint) == flow.answering;
     flow.protocol == UDP && allowed.is_some_and(|allowed| !allowed.iter().any(answers))
 }
+
+#[cfg(test)]
+mod tests;

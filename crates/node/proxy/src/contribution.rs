@@ -104,7 +104,7 @@ pub(crate) struct Contribution {
     pub(crate) views: BTreeMap<View, Slots>,
     /// Fronts with affinity, and its seconds.
     pub(crate) sticky: BTreeMap<Front, u32>,
-    /// UDP front ends with all that may answer them; without an address, a node port.
+    /// UDP front ends with all that still answers them; without an address, a node port.
     pub(crate) udp: BTreeMap<(Option<Ipv4Addr>, u16), Vec<SocketAddrV4>>,
 }
 
@@ -203,20 +203,13 @@ fn add_view(
 }
 
 fn add_udp(new: &mut Contribution, port: &ServicePort, choice: &Choice) {
-    let mut answering: Vec<SocketAddrV4> = choice
-        .cluster
-        .iter()
-        .chain(&choice.local)
-        .copied()
-        .collect();
-    answering.sort_unstable();
-    answering.dedup();
     let addresses = port.external_ips.iter().chain([&port.cluster_ip]);
     for ip in addresses {
-        new.udp.insert((Some(*ip), port.port), answering.clone());
+        let front = (Some(*ip), port.port);
+        new.udp.insert(front, choice.serving.clone());
     }
     if let Some(node_port) = port.node_port {
-        new.udp.insert((None, node_port), answering);
+        new.udp.insert((None, node_port), choice.serving.clone());
     }
 }
 

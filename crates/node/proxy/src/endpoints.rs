@@ -29,11 +29,14 @@ pub(crate) struct Choice {
     pub(crate) local: Vec<SocketAddrV4>,
     /// All endpoints in these lists that are on this node.
     pub(crate) here: Vec<SocketAddrV4>,
+    /// Whatever still answers: flows that lead there may stay, though new ones go elsewhere.
+    pub(crate) serving: Vec<SocketAddrV4>,
 }
 
 struct Endpoint<'a> {
     address: SocketAddrV4,
     is_ready: bool,
+    is_serving: bool,
     /// It still serves while it ends.
     is_ending: bool,
     is_here: bool,
@@ -67,7 +70,9 @@ pub(crate) fn choose(port: &ServicePort, slices: &[Arc<EndpointSlice>], place: &
         })
         .collect();
     let here = cluster.iter().chain(&local).filter(|one| one.is_here);
+    let serving: Vec<&Endpoint<'_>> = all.iter().filter(|one| one.is_serving).collect();
     Choice {
+        serving: addresses(serving.iter()),
         here: addresses(here),
         cluster: addresses(cluster.iter()),
         local: addresses(local.iter()),
@@ -111,11 +116,12 @@ fn of_slice<'a>(port: &ServicePort, slice: &'a EndpointSlice, place: &Place) -> 
             let conditions = endpoint.conditions.as_ref();
             let is = |of: fn(&_) -> Option<bool>| conditions.and_then(of);
             let is_ready = is(|conditions: &Conditions| conditions.ready).unwrap_or(true);
-            let is_serving = is(|conditions| conditions.serving).unwrap_or(is_ready);
+            let is_serving = is(|conditions| conditions.serving).unwrap_or(true);
             let is_terminating = is(|conditions| conditions.terminating).unwrap_or(false);
             Some(Endpoint {
                 address: SocketAddrV4::new(ip, number),
                 is_ready,
+                is_serving,
                 is_ending: is_serving && is_terminating,
                 is_here: endpoint.node_name.as_deref() == Some(place.node.as_str()),
                 of: endpoint,

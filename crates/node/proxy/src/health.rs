@@ -31,6 +31,15 @@ struct State {
     is_eligible: bool,
 }
 
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// Whether load balancers should send anything to this node.
+    Node,
+    /// Whether the proxy works.
+    Proxy,
+}
+
 type Answer = Response<Full<Bytes>>;
 
 impl Health {
@@ -38,7 +47,7 @@ impl Health {
         let state = State {
             last: None,
             is_behind: true,
-            is_eligible: true,
+            is_eligible: false,
         };
         Self {
             clock,
@@ -71,26 +80,30 @@ impl Health {
         state.is_eligible = is_eligible;
     }
 
-    fn answer(&self, minds_eligibility: bool) -> Answer {
+    fn answer(&self, about: About) -> Answer {
         let state = *self.state.lock().expect("no holder of this lock panics");
         let now = self.clock.now();
-        let is_well = !state.is_behind && (state.is_eligible || !minds_eligibility);
+        let is_well = !state.is_behind && (state.is_eligible || about == About::Proxy);
         let code = if is_well {
             StatusCode::OK
         } else {
             StatusCode::SERVICE_UNAVAILABLE
         };
-        let last = if state.is_behind {
-            state.last
-        } else {
-            Some(now)
+        let text = |at: Option<Timestamp>| {
+            at.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |at| at.to_string())
         };
-        let last = last.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |at| at.to_string());
-        let body = json!({
-            "lastUpdated": last,
+        let last = if is_well { Some(now) } else { state.last };
+        let mut body = json!({
+            "lastUpdated": text(last),
             "currentTime": now.to_string(),
-            "nodeEligible": state.is_eligible,
+            "healthy": !state.is_behind,
+            "status": {
+                "IPv4": { "lastUpdated": text(state.last), "healthy": !state.is_behind },
+            },
         });
+        if about == About::Node {
+            body["nodeEligible"] = state.is_eligible.into();
+        }
         reply(code, "application/json", body.to_string())
     }
 }
@@ -104,8 +117,8 @@ pub(crate) fn health_service(
 + 'static {
     serve::handler(move |request: Request<Incoming>| {
         std::future::ready(match request.uri().path() {
-            "/healthz" => health.answer(true),
-            "/livez" => health.answer(false),
+            "/healthz" => health.answer(About::Node),
+            "/livez" => health.answer(About::Proxy),
             _ => not_found(),
         })
     })
@@ -145,3 +158,6 @@ fn reply(code: StatusCode, kind: &'static str, body: String) -> Answer {
         .body(Full::new(Bytes::from(body)))
         .expect("constant headers are valid")
 }
+
+#[cfg(test)]
+mod tests;

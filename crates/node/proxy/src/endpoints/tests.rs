@@ -16,7 +16,7 @@ fn port() -> ServicePort {
     }
 }
 
-fn check(endpoints: &Value, cluster: &[u8], local: &[u8]) {
+fn choice(endpoints: &Value) -> Choice {
     let slice = json!({
         "metadata": {},
         "addressType": "IPv4",
@@ -28,10 +28,15 @@ fn check(endpoints: &Value, cluster: &[u8], local: &[u8]) {
         node: "here".to_owned(),
         zone: Some("east".to_owned()),
     };
-    let choice = choose(&port(), &[Arc::new(slice)], &place);
-    let last = |list: &[SocketAddrV4]| -> Vec<u8> {
-        list.iter().map(|one| one.ip().octets()[3]).collect()
-    };
+    choose(&port(), &[Arc::new(slice)], &place)
+}
+
+fn last(list: &[SocketAddrV4]) -> Vec<u8> {
+    list.iter().map(|one| one.ip().octets()[3]).collect()
+}
+
+fn check(endpoints: &Value, cluster: &[u8], local: &[u8]) {
+    let choice = choice(endpoints);
     assert_eq!(last(&choice.cluster), cluster, "cluster");
     assert_eq!(last(&choice.local), local, "local");
 }
@@ -88,4 +93,19 @@ fn node_hints_come_before_zones() {
         &[1],
         &[],
     );
+}
+
+#[test]
+fn flows_may_stay_wherever_somebody_still_serves() {
+    let ending = json!({ "ready": false, "serving": true, "terminating": true });
+    let west = json!({ "forZones": [{ "name": "west" }] });
+    let east = json!({ "forZones": [{ "name": "east" }] });
+    let choice = choice(&json!([
+        { "addresses": ["10.0.0.1"], "conditions": {}, "hints": east },
+        { "addresses": ["10.0.0.2"], "conditions": {}, "hints": west },
+        { "addresses": ["10.0.0.3"], "conditions": ending },
+        { "addresses": ["10.0.0.4"], "conditions": { "ready": false, "serving": false } },
+    ]));
+    assert_eq!(last(&choice.cluster), [1]);
+    assert_eq!(last(&choice.serving), [1, 2, 3]);
 }

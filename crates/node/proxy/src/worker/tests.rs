@@ -317,6 +317,22 @@ fn a_udp_flow_moves_when_its_endpoint_goes() {
 }
 
 #[test]
+fn a_udp_flow_stays_while_its_endpoint_serves() {
+    let Some(mut cluster) = Cluster::new() else {
+        return;
+    };
+    cluster.set(&json!({}), &[("b", "10.244.2.2", ready())]);
+    let socket = udp(&cluster.bed.pods[0][1], "10.96.0.10:80");
+    assert_eq!(exchange(&socket).unwrap(), "b1 10.244.1.3");
+    let ending = json!({ "ready": false, "serving": true, "terminating": true });
+    let both = [("b", "10.244.2.2", ending), ("b", "10.244.2.3", ready())];
+    cluster.set(&json!({}), &both);
+    assert_eq!(exchange(&socket).unwrap(), "b1 10.244.1.3");
+    let new = udp(&cluster.bed.pods[0][1], "10.96.0.10:80");
+    assert_eq!(exchange(&new).unwrap(), "b2 10.244.1.3");
+}
+
+#[test]
 fn endpoints_that_end_serve_only_if_no_other_does() {
     let Some(mut cluster) = Cluster::new() else {
         return;
