@@ -189,10 +189,12 @@ impl Loop {
             masquerade_all: config.masquerade_all,
             masquerade_mark: 1 << config.masquerade_bit,
             affinities: BTreeSet::new(),
+            source_prefixes: BTreeSet::new(),
         };
         let place = Place {
             node: config.node_name.clone(),
             zone: None,
+            ip: None,
         };
         let own = format!("metadata.name={}", config.node_name);
         Ok(Self {
@@ -343,6 +345,7 @@ impl Loop {
         let is_other = self.worker.set_place(Place {
             node: self.config.node_name.clone(),
             zone: labels.and_then(|labels| labels.get(ZONE_LABEL)).cloned(),
+            ip: node.and_then(node_ip),
         });
         is_other || is_elsewhere
     }

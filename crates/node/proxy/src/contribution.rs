@@ -10,7 +10,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use styr_kernel::nftables::field;
 
-use crate::endpoints::Choice;
+use crate::endpoints::{Choice, Place};
+use crate::network;
 use crate::service::ServicePort;
 use crate::slots::Slots;
 
@@ -68,6 +69,10 @@ pub(crate) enum Shared {
     DroppedNodePorts,
     /// Endpoints of this node, twice: clients that reach themselves.
     Hairpin,
+    /// Addresses of load balancers, with protocol and port, that not everybody may use.
+    Guarded,
+    /// Such fronts with a network of so many bits whose clients may.
+    Sources(u8),
     /// Fronts whose clients stay with an endpoint for so many seconds.
     Sticky(u32),
 }
@@ -88,6 +93,8 @@ impl Shared {
             Self::DroppedOutside => "dropped-outside",
             Self::DroppedNodePorts => "dropped-node-ports",
             Self::Hairpin => "hairpin",
+            Self::Guarded => "guarded",
+            Self::Sources(prefix) => return format!("sources-{prefix}"),
             Self::Sticky(seconds) => return format!("sticky-{seconds}"),
         };
         name.to_owned()
@@ -109,10 +116,15 @@ pub(crate) struct Contribution {
 }
 
 /// What the ports add; slots stay as they are in `old` where they can.
-pub(crate) fn contribute(ports: &[(ServicePort, Choice)], old: &Contribution) -> Contribution {
+pub(crate) fn contribute(
+    ports: &[(ServicePort, Choice)],
+    place: &Place,
+    old: &Contribution,
+) -> Contribution {
     let mut new = Contribution::default();
     for (port, choice) in ports {
         add_port(&mut new, port, choice, old);
+        add_guards(&mut new, port, place);
     }
     new.entries.sort_unstable();
     new.entries.dedup();
@@ -180,6 +192,31 @@ fn add_outer(
     add_view(new, (Scope::All, front), &choice.cluster, port, old);
     if port.is_external_local {
         add_view(new, (Scope::Local, front), &choice.local, port, old);
+    }
+}
+
+/// Who may use the addresses of load balancers, where not everybody may.
+fn add_guards(new: &mut Contribution, port: &ServicePort, place: &Place) {
+    let has_node = |ip| {
+        let mut sources = port.sources.iter();
+        sources.any(|source| network::contains(*source, (ip, 32)))
+    };
+    // Where a load balancer's address is one of the node's, the node asks from that.
+    let own = if place.ip.is_some_and(has_node) {
+        &port.guarded_ips[..]
+    } else {
+        &[]
+    };
+    let own = own.iter().map(|ip| (*ip, 32));
+    let sources: Vec<_> = port.sources.iter().copied().chain(own).collect();
+    for ip in &port.guarded_ips {
+        let front = front(*ip, port.protocol, port.port);
+        new.entries.push((Shared::Guarded, front.to_vec()));
+        for source in &sources {
+            let mut key = front.to_vec();
+            field(&mut key, &network::start(*source).octets());
+            new.entries.push((Shared::Sources(source.1), key));
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! <https://kubernetes.io/docs/reference/networking/virtual-ips/>.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use k8s_openapi::api::discovery::v1::{Endpoint as ApiEndpoint, EndpointSlice};
@@ -18,6 +18,8 @@ pub(crate) struct Place {
     pub(crate) node: String,
     /// The node's label `topology.kubernetes.io/zone`.
     pub(crate) zone: Option<String>,
+    /// The address at which other nodes know this one.
+    pub(crate) ip: Option<Ipv4Addr>,
 }
 
 /// What a port leads to. The lists are sorted and without repetition.

@@ -6,6 +6,7 @@
 //! the key of another one: the kernel would do it, but `nft list ruleset` cannot show it.
 
 mod filters;
+mod guards;
 mod sets;
 
 use std::collections::BTreeSet;
@@ -37,6 +38,8 @@ pub(crate) struct Frame {
     pub(crate) masquerade_mark: u32,
     /// Seconds of session affinity in use.
     pub(crate) affinities: BTreeSet<u32>,
+    /// Lengths of clients' networks in use.
+    pub(crate) source_prefixes: BTreeSet<u8>,
 }
 
 /// Where the packet is seen.
@@ -89,6 +92,7 @@ pub(crate) fn write(batch: &mut Batch, table: &Table, frame: &Frame) {
     }
     writer.after();
     filters::write(&mut writer);
+    guards::write(&mut writer);
 }
 
 /// Replaces the networks that cluster addresses are taken from, and nothing else.

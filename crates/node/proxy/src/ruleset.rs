@@ -56,6 +56,17 @@ impl Ruleset {
         sticky.copied().collect()
     }
 
+    /// The lengths of clients' networks that are in use; the rules depend on them.
+    pub(crate) fn source_prefixes(&self) -> BTreeSet<u8> {
+        let first = (Shared::Sources(0), Vec::new());
+        let keys = self.shared.range(first..).map(|((shared, _), _)| *shared);
+        keys.map_while(|shared| match shared {
+            Shared::Sources(prefix) => Some(prefix),
+            _ => None,
+        })
+        .collect()
+    }
+
     /// The cluster addresses of all services.
     pub(crate) fn cluster_ips(&self) -> BTreeSet<Ipv4Addr> {
         let first = (Shared::ClusterIps, Vec::new());

@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 
+use crate::network;
+
 /// The longest that a client may be bound to an endpoint, and the default: three hours.
 const AFFINITY_DEFAULT_SECONDS: u32 = 10_800;
 
@@ -19,6 +21,9 @@ pub(crate) struct ServicePort {
     pub(crate) node_port: Option<u16>,
     /// External addresses and those of load balancers.
     pub(crate) external_ips: Vec<Ipv4Addr>,
+    /// Those of them that only clients from `sources` may use.
+    pub(crate) guarded_ips: Vec<Ipv4Addr>,
+    pub(crate) sources: Vec<(Ipv4Addr, u8)>,
     /// Clients within the cluster see only endpoints of their node.
     pub(crate) is_internal_local: bool,
     /// Clients from outside see only endpoints of the node they come to.
@@ -41,7 +46,13 @@ pub(crate) fn ports(service: &Service) -> Vec<ServicePort> {
     else {
         return Vec::new();
     };
-    let external_ips = external_ips(service, spec);
+    let (sources, balanced) = (sources(spec), balanced_ips(service));
+    let external_ips = external_ips(spec, &balanced);
+    let guarded_ips = if sources.is_empty() {
+        Vec::new()
+    } else {
+        balanced
+    };
     let is_local = |policy: &Option<String>| policy.as_deref() == Some("Local");
     let affinity_seconds = affinity_seconds(spec);
     let ports = spec.ports.iter().flatten();
@@ -57,6 +68,8 @@ pub(crate) fn ports(service: &Service) -> Vec<ServicePort> {
                     .and_then(|port| u16::try_from(port).ok())
                     .filter(|port| *port != 0),
                 external_ips: external_ips.clone(),
+                guarded_ips: guarded_ips.clone(),
+                sources: sources.clone(),
                 is_internal_local: is_local(&spec.internal_traffic_policy),
                 is_external_local: is_local(&spec.external_traffic_policy),
                 affinity_seconds,
@@ -76,27 +89,41 @@ pub(crate) fn health_check_port(service: &Service) -> Option<u16> {
         .flatten()
 }
 
-fn external_ips(service: &Service, spec: &ServiceSpec) -> Vec<Ipv4Addr> {
+/// Addresses that load balancers lead here untranslated.
+fn balanced_ips(service: &Service) -> Vec<Ipv4Addr> {
     let status = service.status.as_ref();
     let balancer = status.and_then(|status| status.load_balancer.as_ref());
     let ingress = balancer
         .and_then(|balancer| balancer.ingress.as_deref())
         .unwrap_or_default();
-    let balanced = ingress
+    ingress
         .iter()
         // A load balancer that is itself the end of connections is to be reached as such.
         .filter(|ingress| ingress.ip_mode.as_deref() != Some("Proxy"))
-        .filter_map(|ingress| ingress.ip.as_ref());
-    let mut ips: Vec<Ipv4Addr> = spec
-        .external_ips
-        .iter()
-        .flatten()
-        .chain(balanced)
-        .filter_map(|text| text.parse().ok())
-        .collect();
+        .filter_map(|ingress| ingress.ip.as_ref()?.parse().ok())
+        .collect()
+}
+
+fn external_ips(spec: &ServiceSpec, balanced: &[Ipv4Addr]) -> Vec<Ipv4Addr> {
+    let own = spec.external_ips.iter().flatten();
+    let own = own.filter_map(|text| text.parse().ok());
+    let mut ips: Vec<Ipv4Addr> = own.chain(balanced.iter().copied()).collect();
     ips.sort_unstable();
     ips.dedup();
     ips
+}
+
+/// Networks of the clients that may use load balancers; empty if all may.
+fn sources(spec: &ServiceSpec) -> Vec<(Ipv4Addr, u8)> {
+    let texts = spec.load_balancer_source_ranges.iter().flatten();
+    // Upstream's validation lets spaces pass.
+    let networks: Vec<_> = texts
+        .filter_map(|text| network::parse(text.trim()))
+        .collect();
+    if networks.iter().any(|(_, prefix)| *prefix == 0) {
+        return Vec::new();
+    }
+    networks
 }
 
 fn affinity_seconds(spec: &ServiceSpec) -> Option<u32> {

@@ -128,9 +128,7 @@ impl Worker {
             conntrack::suspects(&old, &new, &mut self.suspects);
             self.ruleset.replace(key, new, &mut difference);
         }
-        let affinities = self.ruleset.affinities();
-        self.needs_whole |= affinities != self.frame.affinities;
-        self.frame.affinities = affinities;
+        self.take_frame();
         if self.needs_whole {
             let batch = self.ruleset.whole(&self.table, &self.frame);
             self.nftables.commit(batch)?;
@@ -163,6 +161,16 @@ impl Worker {
         Ok(())
     }
 
+    /// The rules name each set; another set needs other rules.
+    fn take_frame(&mut self) {
+        let affinities = self.ruleset.affinities();
+        let source_prefixes = self.ruleset.source_prefixes();
+        self.needs_whole |=
+            affinities != self.frame.affinities || source_prefixes != self.frame.source_prefixes;
+        self.frame.affinities = affinities;
+        self.frame.source_prefixes = source_prefixes;
+    }
+
     fn wanted(&self, source: &dyn Source, key: &Key, old: &Contribution) -> Contribution {
         let Some(service) = source.service(key) else {
             return Contribution::default();
@@ -179,7 +187,7 @@ impl Worker {
                 (port, choice)
             })
             .collect();
-        contribute(&choices, old)
+        contribute(&choices, &self.place, old)
     }
 
     /// Clients that were bound to an endpoint that left are free again.

@@ -10,6 +10,8 @@ fn port() -> ServicePort {
         port: 80,
         node_port: None,
         external_ips: Vec::new(),
+        guarded_ips: Vec::new(),
+        sources: Vec::new(),
         is_internal_local: false,
         is_external_local: false,
         affinity_seconds: None,
@@ -27,6 +29,7 @@ fn choice(endpoints: &Value) -> Choice {
     let place = Place {
         node: "here".to_owned(),
         zone: Some("east".to_owned()),
+        ip: None,
     };
     choose(&port(), &[Arc::new(slice)], &place)
 }

@@ -98,7 +98,7 @@ impl Writer<'_> {
     }
 }
 
-fn new_connection() -> [Expression; 3] {
+pub(super) fn new_connection() -> [Expression; 3] {
     [
         x::connection_state(0),
         x::bits(0, x::STATE_NEW, 0),

@@ -56,6 +56,11 @@ pub(super) fn write(batch: &mut Batch, table: &Table, frame: &Frame) {
             add(&slots_name(scope, class), key, ENDPOINT, plain);
         }
     }
+    add(&Shared::Guarded.name(), ADDRESS_PORT, &[], plain);
+    for prefix in &frame.source_prefixes {
+        let key = &[Type::Ipv4, Type::Protocol, Type::Port, Type::Ipv4];
+        add(&Shared::Sources(*prefix).name(), key, &[], plain);
+    }
     for seconds in &frame.affinities {
         add(&Shared::Sticky(*seconds).name(), ADDRESS_PORT, &[], plain);
         let flags = SetFlags {

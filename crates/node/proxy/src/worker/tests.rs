@@ -1,4 +1,5 @@
 mod affinity;
+mod guards;
 mod networks;
 mod upstream;
 
@@ -45,7 +46,9 @@ impl Fixture {
         });
         let fields = full.as_object_mut().unwrap();
         fields.extend(spec.as_object().unwrap().clone());
-        let service = json!({ "metadata": { "name": "web" }, "spec": full });
+        let ingress = full.as_object_mut().unwrap().remove("ingress");
+        let service = json!({ "metadata": { "name": "web" }, "spec": full,
+            "status": { "loadBalancer": { "ingress": ingress } } });
         let endpoints: Vec<Value> = endpoints
             .iter()
             .map(|(node, address, conditions)| {
@@ -124,10 +127,12 @@ fn worker(node: &NetNs, name: &str) -> Worker {
         masquerade_all: false,
         masquerade_mark: 0x4000,
         affinities: BTreeSet::new(),
+        source_prefixes: BTreeSet::new(),
     };
     let place = Place {
         node: name.to_owned(),
         zone: None,
+        ip: None,
     };
     node.run(|| Worker::new(frame, place).unwrap()).unwrap()
 }
