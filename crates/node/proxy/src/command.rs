@@ -1,15 +1,16 @@
 //! Starts the proxy and feeds the worker with changes.
 
+mod view;
+
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Node, Service};
-use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::networking::v1::ServiceCIDR;
 use styr_base::{Backoff, SharedClock, Shutdown, SystemClock, Tasks};
-use styr_client::{Cache, Caches, Change, Client, Index, Key, Scope};
+use styr_client::{Cache, Caches, Client, Key, Scope};
 use styr_component::metrics::{Counter, Gauge, Histogram, Registry};
 use styr_component::{logs, serve};
 use styr_kernel::netns;
@@ -22,13 +23,11 @@ use crate::rules::Frame;
 use crate::service::health_check_port;
 use crate::service_health::{Report, ServiceHealth};
 use crate::worker::{Source, Worker, clean_up};
+use view::{View, services_of};
 
 /// The component's name.
 pub const NAME: &str = "kube-proxy";
 
-const SERVICE_LABEL: &str = "kubernetes.io/service-name";
-/// Services and slices with these labels are another proxy's, or nobody's, to serve.
-const SELECTOR: &str = "!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless";
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 /// Upstream takes a node with this taint out of load balancers.
 const TO_BE_DELETED: &str = "ToBeDeletedByClusterAutoscaler";
@@ -126,50 +125,10 @@ struct Loop {
     metrics: Metrics,
 }
 
-/// The caches, as the worker reads them.
-struct View {
-    services: Cache<Service>,
-    slices: Cache<EndpointSlice>,
-    by_service: Index<EndpointSlice>,
-}
-
 struct Metrics {
     duration: Histogram,
     last: Gauge,
     failures: Counter,
-}
-
-impl View {
-    fn new(caches: &Caches) -> Self {
-        let slices: Cache<EndpointSlice> = caches.cache(Scope::all().labels(SELECTOR));
-        let by_service = slices.index("service", |slice| {
-            let key = service_of(slice).map(|key| format!("{}/{}", key.namespace, key.name));
-            key.into_iter().collect()
-        });
-        Self {
-            services: caches.cache(Scope::all().labels(SELECTOR)),
-            slices,
-            by_service,
-        }
-    }
-}
-
-impl Source for View {
-    fn service(&self, key: &Key) -> Option<Arc<Service>> {
-        self.services.get_key(key)
-    }
-
-    fn slices(&self, key: &Key) -> Vec<Arc<EndpointSlice>> {
-        self.by_service
-            .get(&format!("{}/{}", key.namespace, key.name))
-    }
-}
-
-fn service_of(slice: &EndpointSlice) -> Option<Key> {
-    let labels = slice.metadata.labels.as_ref()?;
-    let name = labels.get(SERVICE_LABEL)?;
-    let namespace = slice.metadata.namespace.clone().unwrap_or_default();
-    Some(Key::new(namespace, name))
 }
 
 impl Loop {
@@ -385,16 +344,6 @@ fn node_ip(node: &Node) -> Option<Ipv4Addr> {
             .filter_map(|address| address.address.parse().ok())
             .next()
     })
-}
-
-/// A slice may be moved to another service.
-fn services_of(change: &Change<EndpointSlice>) -> Vec<Key> {
-    let old = match change {
-        Change::Applied { old, .. } => old.as_deref().and_then(service_of),
-        _ => None,
-    };
-    let now = change.object().and_then(|slice| service_of(slice));
-    old.into_iter().chain(now).collect()
 }
 
 #[cfg(test)]
