@@ -1,6 +1,6 @@
 //! What the server is told, independent of how.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +69,14 @@ pub struct KubeletAccess {
     pub client_key: Option<PathBuf>,
     pub certificate_authority: Option<PathBuf>,
     pub preferred_address_types: Vec<String>,
+}
+
+impl Config {
+    /// Where clients are told to find this server.
+    pub(crate) fn public_address(&self) -> SocketAddr {
+        let address = self.advertise_address.unwrap_or(self.bind_address);
+        SocketAddr::new(address, self.secure_port)
+    }
 }
 
 impl Default for Config {

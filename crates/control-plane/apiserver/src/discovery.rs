@@ -7,12 +7,13 @@ mod aggregated;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use styr_api::Kind;
 use styr_meta::Status;
 
 use crate::body::{Body, Response};
+use crate::config::Config;
 use crate::inbound::Inbound;
 use crate::negotiation::{Form, Offer};
 use crate::registry::api_version;
@@ -50,7 +51,7 @@ pub(crate) fn answer(inbound: &Inbound) -> Option<Result<Response, Status>> {
                 return Some(Ok(aggregated_answer(inbound, segments[0] == "apis", form)));
             }
             let value = if segments[0] == "api" {
-                core_versions(&inbound.headers)
+                core_versions(&inbound.state.config)
             } else {
                 group_list(&groups(kinds))
             };
@@ -126,15 +127,12 @@ fn aggregated_answer(inbound: &Inbound, of_groups: bool, form: aggregated::Form)
     answer
 }
 
-fn core_versions(headers: &HeaderMap) -> Value {
-    let host = headers
-        .get(http::header::HOST)
-        .and_then(|it| it.to_str().ok())
-        .unwrap_or("");
+fn core_versions(config: &Config) -> Value {
+    let address = config.public_address().to_string();
     json!({
         "kind": "APIVersions",
         "versions": ["v1"],
-        "serverAddressByClientCIDRs": [{ "clientCIDR": "0.0.0.0/0", "serverAddress": host }],
+        "serverAddressByClientCIDRs": [{ "clientCIDR": "0.0.0.0/0", "serverAddress": address }],
     })
 }
 

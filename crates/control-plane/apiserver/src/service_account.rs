@@ -3,7 +3,6 @@
 mod request;
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -134,9 +133,7 @@ impl Tokens {
 
 /// Where this server itself shows its keys.
 fn own_jwks_uri(config: &Config) -> String {
-    let address = config.advertise_address.unwrap_or(config.bind_address);
-    let address = SocketAddr::new(address, config.secure_port);
-    format!("https://{address}/openid/v1/jwks")
+    format!("https://{}/openid/v1/jwks", config.public_address())
 }
 
 fn text(path: &Path) -> Result<String> {

@@ -7,6 +7,7 @@
 
 mod lists;
 mod memory_store;
+mod paths;
 mod server;
 mod streams;
 mod tables;
