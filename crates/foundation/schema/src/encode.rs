@@ -4,6 +4,7 @@ mod scalar;
 
 use serde_json::{Map, Value};
 
+use crate::managed::fields_v1;
 use crate::schema::{Node, Schema, Shape, Struct, TypeId};
 use crate::zero;
 pub(crate) use scalar::string;
@@ -22,6 +23,7 @@ fn write(schema: &Schema, id: TypeId, value: &Value, out: &mut Vec<u8>) {
         (Node::List { item, .. }, Value::Array(items)) => {
             list(items, out, |value, out| write(schema, *item, value, out));
         }
+        (Node::FieldsV1, value @ Value::Object(_)) => fields_v1::write(value, out),
         (_, Value::Null) => match zero::of(schema, id) {
             // Inside a list or map, nothing stands for the zero value.
             Some(zero) => write(schema, id, &zero, out),
@@ -80,13 +82,26 @@ fn one_of(schema: &Schema, it: &Struct, value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-fn map(entries: &Map<String, Value>, out: &mut Vec<u8>, write: impl Fn(&Value, &mut Vec<u8>)) {
-    out.push(b'{');
+pub(crate) fn map(
+    entries: &Map<String, Value>,
+    out: &mut Vec<u8>,
+    write: impl Fn(&Value, &mut Vec<u8>),
+) {
     let mut sorted: Vec<(&String, &Value)> = entries.iter().collect();
     if !sorted.is_sorted_by_key(|(key, _)| *key) {
         sorted.sort_by_key(|(key, _)| *key);
     }
-    for (index, (key, value)) in sorted.into_iter().enumerate() {
+    pairs(sorted.into_iter(), out, write);
+}
+
+/// A map whose entries come in their order.
+pub(crate) fn pairs<'a>(
+    entries: impl Iterator<Item = (&'a String, &'a Value)>,
+    out: &mut Vec<u8>,
+    write: impl Fn(&Value, &mut Vec<u8>),
+) {
+    out.push(b'{');
+    for (index, (key, value)) in entries.enumerate() {
         if index > 0 {
             out.push(b',');
         }

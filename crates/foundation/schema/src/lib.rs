@@ -12,6 +12,7 @@ mod defaults;
 mod duration;
 mod encode;
 pub mod envelope;
+pub mod managed;
 pub mod openapi;
 mod protobuf;
 mod schema;
