@@ -1,6 +1,8 @@
 //! Keeps the node going when it runs short of memory, disk or processes: tells of it, gets back what
 //! nobody needs, and ends the pods that can best be spared, one at a time.
 //!
+//! It also ends pods that take more local storage than they were given.
+//!
 //! A timer looks: neither file systems nor the whole machine's memory tell when they run low, and a
 //! look is a few small reads. What it does beyond looking happens only when something is short.
 //!
@@ -10,12 +12,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod;
 use styr_client::events::EventType;
 
 use crate::pod;
 use crate::pods::Table;
 use crate::shared::Shared;
 
+mod limits;
 mod message;
 mod observe;
 pub(crate) mod policy;
@@ -32,6 +36,8 @@ use state::{Outcome, Starved, State};
 
 /// Upstream's `evictionMonitoringPeriod`.
 const LOOK: Duration = Duration::from_secs(10);
+/// Counting files may take at most one part in so many of the time.
+const COUNTING_SHARE: u32 = 20;
 /// Upstream's `ImageGCPeriod`.
 const COLLECT: Duration = Duration::from_secs(300);
 /// An evicted pod may take this long before the next look.
@@ -46,6 +52,8 @@ pub(crate) const REASON: &str = "Evicted";
 pub(crate) struct Eviction {
     pub(crate) message: String,
     pub(crate) grace_seconds: i64,
+    /// The pod goes for the good of others: its conditions say so.
+    pub(crate) is_for_others: bool,
 }
 
 /// Looks at the node over and over.
@@ -58,6 +66,8 @@ pub(crate) struct Manager {
     image_folder: Option<PathBuf>,
     began: Duration,
     collected: Option<Duration>,
+    /// When files are counted again.
+    counting: Duration,
 }
 
 impl Manager {
@@ -71,6 +81,7 @@ impl Manager {
             image_folder: None,
             began,
             collected: None,
+            counting: began,
         };
         manager.look();
         manager
@@ -84,13 +95,15 @@ impl Manager {
             }
             let (observations, outcome) = self.look();
             self.collect_images(&observations).await;
-            let evicted = match outcome.starved {
-                Some(starved) => self.relieve(&table, starved).await,
-                None => None,
-            };
-            match evicted {
-                Some(uid) => self.await_end(&table, &uid).await,
-                None => self.shared.clock.sleep(LOOK).await,
+            let mut evicted = self.end_greedy(&table).await;
+            if let (true, Some(starved)) = (evicted.is_empty(), outcome.starved) {
+                evicted.extend(self.relieve(&table, starved).await);
+            }
+            for uid in &evicted {
+                self.await_end(&table, uid).await;
+            }
+            if evicted.is_empty() {
+                self.shared.clock.sleep(LOOK).await;
             }
         }
     }
@@ -121,6 +134,38 @@ impl Manager {
         if let Err(status) = collected.await {
             tracing::warn!(%status, "could not collect images");
         }
+    }
+
+    /// Ends pods that take more local storage than they were given; their uids.
+    async fn end_greedy(&mut self, table: &Table) -> Vec<String> {
+        let shared = Arc::clone(&self.shared);
+        let began = shared.clock.monotonic();
+        let mut pods = table.active();
+        pods.retain(|pod| limits::is_limited(pod) && !pod::is_critical(pod));
+        if pods.is_empty() || began < self.counting {
+            return Vec::new();
+        }
+        let found = match exceeding(&shared, pods).await {
+            Ok(found) => found,
+            Err(status) => {
+                tracing::warn!(%status, "could not measure what pods store");
+                return Vec::new();
+            }
+        };
+        let now = shared.clock.monotonic();
+        self.counting = now + (now - began) * COUNTING_SHARE;
+        let mut ended = Vec::new();
+        for (pod, message) in found {
+            shared.events.warning(&pod, REASON, message.clone());
+            let eviction = Eviction {
+                message,
+                grace_seconds: HARD_GRACE_SECONDS,
+                is_for_others: false,
+            };
+            table.evict(pod::uid(&pod), eviction);
+            ended.push(pod::uid(&pod).to_owned());
+        }
+        ended
     }
 
     /// Gets back what is short; the uid of the pod that has to go for it.
@@ -156,6 +201,7 @@ impl Manager {
         let eviction = Eviction {
             message,
             grace_seconds,
+            is_for_others: true,
         };
         table.evict(&uid, eviction);
         Some(uid)
@@ -182,6 +228,26 @@ impl Manager {
     }
 }
 
+/// Those of some pods that store too much, and what of.
+async fn exceeding(
+    shared: &Arc<Shared>,
+    pods: Vec<Arc<Pod>>,
+) -> Result<Vec<(Arc<Pod>, String)>, tonic::Status> {
+    let mut usage = usage::of_pods(shared, &pods).await?;
+    let shared = Arc::clone(shared);
+    let measure = move || {
+        let exceeded = |pod: Arc<Pod>| {
+            let usage = usage.remove(pod::uid(&pod));
+            let volume = |name: &str| usage::of_empty_dir(&shared, &pod, name);
+            let message = limits::exceeded(&pod, usage.as_ref(), volume)?;
+            Some((pod, message))
+        };
+        pods.into_iter().filter_map(exceeded).collect()
+    };
+    let measured = tokio::task::spawn_blocking(measure).await;
+    measured.map_err(|error| tonic::Status::internal(error.to_string()))
+}
+
 /// All pods that run, those that are to go first at the front.
 async fn candidates(shared: &Arc<Shared>, table: &Table, resource: &str) -> Vec<Candidate> {
     let pods = table.active();
@@ -192,7 +258,7 @@ async fn candidates(shared: &Arc<Shared>, table: &Table, resource: &str) -> Vec<
             return Vec::new();
         }
     };
-    let candidate = |pod: Arc<k8s_openapi::api::core::v1::Pod>| {
+    let candidate = |pod: Arc<Pod>| {
         let usage = usage.remove(pod::uid(&pod));
         Candidate { pod, usage }
     };

@@ -64,6 +64,9 @@ pub(crate) struct Kind {
     set_up: SetUp,
 }
 
+/// The directory of volumes that live as long as their pods.
+pub(crate) const EMPTY_DIR: &str = "kubernetes.io~empty-dir";
+
 /// All kinds that are known, by name.
 const KINDS: [Kind; 7] = [
     Kind {
@@ -77,7 +80,7 @@ const KINDS: [Kind; 7] = [
         set_up: |request| Box::pin(downward_api::set_up(request)),
     },
     Kind {
-        directory: "kubernetes.io~empty-dir",
+        directory: EMPTY_DIR,
         is_kind: |volume| volume.empty_dir.is_some(),
         set_up: |request| Box::pin(empty_dir::set_up(request)),
     },

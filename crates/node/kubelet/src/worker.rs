@@ -250,13 +250,17 @@ impl Worker {
             }
             _ => pod.clone(),
         };
+        let is_evicted = {
+            let desired = self.desired.borrow();
+            desired.evicted.as_ref().is_some_and(|it| it.is_for_others)
+        };
         let inputs = status::Inputs {
             old: &before,
             health: &health,
             waiting: &waiting,
             is_ending,
             verdict: self.verdict.as_ref(),
-            is_evicted: self.desired.borrow().evicted.is_some(),
+            is_evicted,
             host_ips: &self.shared.host_ips,
             runtime: self.shared.runtime.name(),
             now,

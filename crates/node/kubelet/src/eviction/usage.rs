@@ -11,6 +11,7 @@ use styr_cri::v1;
 use crate::identity::{self, CONTAINER_NAME, POD_UID};
 use crate::pod;
 use crate::shared::Shared;
+use crate::volumes;
 
 /// Deeper than this nothing is counted; nor is what is mounted below.
 const DEPTH_MAX: usize = 64;
@@ -96,6 +97,13 @@ fn of_pod(shared: &Shared, pod: &Pod, stats: &[v1::ContainerStats]) -> Usage {
     usage.disk += volumes.bytes;
     usage.inodes += volumes.count;
     usage
+}
+
+/// The size of one emptyDir of a pod.
+pub(super) fn of_empty_dir(shared: &Shared, pod: &Pod, volume: &str) -> i64 {
+    let volumes = shared.pod_directory(pod::uid(pod)).join("volumes");
+    let folder = volumes.join(volumes::EMPTY_DIR).join(volume);
+    Files::below(&folder).bytes
 }
 
 /// What lies below a folder.

@@ -96,6 +96,13 @@ pub(crate) fn pod_limit(pod: &Pod, name: &str) -> Option<Quantity> {
         .then(|| pod_total(pod, name, limit))
 }
 
+/// The sum of the limits that are there; `None` if no container has one.
+pub(crate) fn limits_given(pod: &Pod, name: &str) -> Option<Quantity> {
+    let mut all = pod::containers(pod).iter().chain(pod::init_containers(pod));
+    all.any(|container| limit(container, name).is_some())
+        .then(|| pod_total(pod, name, limit))
+}
+
 fn pod_total(pod: &Pod, name: &str, of: fn(&Container, &str) -> Option<Quantity>) -> Quantity {
     let zero = || Quantity::zero();
     let (mut sidecars, mut peak) = (zero(), zero());
