@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result};
 use styr_base::SharedClock;
 
 use crate::attributes::Authenticator;
-use crate::config::Config;
+use crate::config::{Config, RequestHeader};
 use crate::objects::Objects;
 use crate::service_account::Tokens;
 
@@ -72,8 +72,9 @@ pub(crate) fn has_bearer_token(request: &http::request::Parts) -> bool {
 }
 
 /// Takes credentials out of a request whose sender is known.
-pub(crate) fn forget_credentials(headers: &mut http::HeaderMap) {
+pub(crate) fn forget_credentials(headers: &mut http::HeaderMap, configured: &RequestHeader) {
     bearer::remove(headers);
+    front_proxy::remove(headers, configured);
 }
 
 fn text(path: &Path) -> Result<String> {

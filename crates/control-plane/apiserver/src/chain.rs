@@ -51,7 +51,7 @@ async fn serve(
     (query, form): (Query, Form),
 ) -> Result<Response, Status> {
     let mut user = authenticate(state, &parts).await?;
-    authentication::forget_credentials(&mut parts.headers);
+    authentication::forget_credentials(&mut parts.headers, &state.config.requestheader);
     if let Some(assumed) = impersonation::assumed(state, &user, &parts.headers).await? {
         user = Arc::new(assumed);
     }

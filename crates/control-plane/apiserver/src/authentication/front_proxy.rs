@@ -88,6 +88,40 @@ impl Authenticator for FrontProxy {
     }
 }
 
+/// Takes out what a front proxy says: in the headers that are configured and in the usual ones.
+/// Whoever stands behind this server must not take a client's word for it.
+pub(super) fn remove(headers: &mut HeaderMap, configured: &RequestHeader) {
+    const USUAL: [&str; 3] = ["x-remote-user", "x-remote-uid", "x-remote-group"];
+    const USUAL_PREFIX: &str = "x-remote-extra-";
+    let names = [
+        &configured.username_headers,
+        &configured.uid_headers,
+        &configured.group_headers,
+    ];
+    for name in names.into_iter().flatten() {
+        headers.remove(name.as_str());
+    }
+    for name in USUAL {
+        headers.remove(name);
+    }
+    let prefixes = &configured.extra_headers_prefix;
+    let is_extra = |name: &str| {
+        let is_configured = |prefix: &String| {
+            let start = name.get(..prefix.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
+        name.starts_with(USUAL_PREFIX) || prefixes.iter().any(is_configured)
+    };
+    let extra: Vec<_> = headers
+        .keys()
+        .filter(|name| is_extra(name.as_str()))
+        .cloned()
+        .collect();
+    for name in extra {
+        headers.remove(name);
+    }
+}
+
 fn first(headers: &HeaderMap, names: &[String]) -> Option<String> {
     names.iter().find_map(|name| {
         let value = headers.get(name.as_str())?.to_str().ok()?;
@@ -124,3 +158,6 @@ fn unescaped(key: &str) -> String {
     }
     String::from_utf8(out).unwrap_or_else(|_| key.to_owned())
 }
+
+#[cfg(test)]
+mod tests;
