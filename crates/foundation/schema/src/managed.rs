@@ -27,8 +27,7 @@ mod quick;
 mod remove;
 mod reset;
 mod revise;
-#[cfg(test)]
-mod tests;
+mod times;
 mod update;
 mod values;
 
@@ -45,6 +44,7 @@ pub use fields_v1::FieldsV1Error;
 pub use invalid::Invalid;
 pub use managers::{ManagerId, Operation};
 pub use reset::{custom_reset_fields, reset_fields};
+pub use times::keep_times;
 pub use update::update;
 
 /// The fields that an object has.

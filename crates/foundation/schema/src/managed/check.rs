@@ -26,9 +26,15 @@ fn value(of: Type<'_>, value: &Value, duplicates: Duplicates) -> Result<(), Inva
         (_, Value::Null) => Ok(()),
         (Form::Scalar(wanted), value) => scalar(wanted, value),
         (Form::List(list), Value::Array(found)) => items(&list, found, duplicates),
-        (Form::List(_), other) => Err(Invalid::new(format!("expected list, got {}", shown(other)))),
+        (Form::List(_), other) => Err(Invalid::new(format!(
+            "expected list, got &{{{}}}",
+            shown(other)
+        ))),
         (Form::Map(map), Value::Object(found)) => members(&map, found, duplicates),
-        (Form::Map(_), other) => Err(Invalid::new(format!("expected map, got {}", shown(other)))),
+        (Form::Map(_), other) => Err(Invalid::new(format!(
+            "expected map, got &{{{}}}",
+            shown(other)
+        ))),
     }
 }
 

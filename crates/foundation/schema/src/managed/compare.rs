@@ -111,7 +111,8 @@ impl<'a> Walker<'a> {
             Form::Scalar(_) => {}
             Form::List(list) => {
                 let (old, new) = (items(sides.0), items(sides.1));
-                if !list.is_atomic() && !(old.is_empty() && new.is_empty()) {
+                let is_empty = old.is_empty() && new.is_empty();
+                if !list.is_atomic() && !is_empty {
                     return self.list(&list, old, new).map(|()| false);
                 }
             }
@@ -119,7 +120,8 @@ impl<'a> Walker<'a> {
                 let (old, new) = (members(sides.0), members(sides.1));
                 let is_empty =
                     |it: Option<&Members<String, Value>>| it.is_none_or(Members::is_empty);
-                if !map.atomic && !(is_empty(old) && is_empty(new)) {
+                let is_empty = is_empty(old) && is_empty(new);
+                if !map.atomic && !is_empty {
                     return self.map(&map, old, new).map(|()| false);
                 }
             }

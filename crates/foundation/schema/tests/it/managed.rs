@@ -1,0 +1,3 @@
+//! Server-side apply and managed fields.
+
+mod recorded;
