@@ -76,6 +76,7 @@ fn field_line(types: &Value, package: &str, field: &Value) -> String {
         ('w', !types[alias]["pbItems"].is_null()),
         ('n', text(field, "json") == "-"),
         ('a', text(field, "mapType") == "atomic"),
+        ('g', text(field, "mapType") == "granular"),
     ];
     let marks: String = marks
         .iter()

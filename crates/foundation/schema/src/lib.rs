@@ -18,7 +18,7 @@ mod protobuf;
 mod schema;
 mod strategic;
 mod table;
-mod yaml;
+pub mod yaml;
 mod zero;
 
 pub use decode::{DecodeError, Decoded, Strictness};

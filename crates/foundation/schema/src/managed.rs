@@ -22,6 +22,7 @@ mod last_applied;
 mod list_key;
 mod managers;
 mod merge;
+mod nulls;
 mod prune;
 mod quick;
 mod remove;

@@ -197,6 +197,9 @@ fn extensions(field: &Field, node: &Node, property: &mut Value) {
     if field.atomic_map {
         property["x-kubernetes-map-type"] = "atomic".into();
     }
+    if field.granular {
+        property["x-kubernetes-map-type"] = "granular".into();
+    }
 }
 
 /// The zero value that OpenAPI shows as a default.

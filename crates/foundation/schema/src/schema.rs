@@ -109,6 +109,8 @@ pub(crate) struct Field {
     /// Never in JSON.
     pub(crate) hidden: bool,
     pub(crate) atomic_map: bool,
+    /// Server-side apply owns its fields one by one, though its type says otherwise.
+    pub(crate) granular: bool,
     /// The named type of the value, innermost for lists.
     pub(crate) alias: Text,
     pub(crate) list_type: ListType,
@@ -130,6 +132,8 @@ pub(crate) struct PatchStrategy {
 pub struct Schema {
     pub(crate) nodes: Vec<Node>,
     names: HashMap<Text, TypeId>,
+    /// Whether it is among the names, by type.
+    named: Vec<bool>,
     /// The values of named texts that OpenAPI lists.
     pub(crate) enums: HashMap<Text, Vec<Text>>,
     /// Whether anything inside a type has a default, by type.
@@ -173,6 +177,11 @@ impl Schema {
         let mut names: Vec<&str> = self.names.keys().map(AsRef::as_ref).collect();
         names.sort_unstable();
         names
+    }
+
+    /// Whether a type has a name of its own.
+    pub(crate) fn is_named(&self, id: TypeId) -> bool {
+        self.named[id.0 as usize]
     }
 
     pub(crate) fn node(&self, id: TypeId) -> &Node {

@@ -104,6 +104,7 @@ fn field(
         required: has('r'),
         hidden: has('n'),
         atomic_map: has('a'),
+        granular: has('g'),
         alias: match alias.strip_prefix('.') {
             Some(name) => Text::Owned(format!("{package}.{name}")),
             None => Text::Borrowed(alias),

@@ -9,10 +9,11 @@ use super::compare::Unset;
 use super::conflict::ApplyError;
 use super::context::{self, Context, Typed};
 use super::managers::{self, ManagerId, Managers, Operation, Owned};
+use super::nulls::with_nulls;
 use super::revise::{self, Change, Refusal};
 use super::update::{changes, track, without_system};
 use super::{last_applied, merge, prune, values};
-use crate::decode::Strictness;
+use crate::decode::{DecodeError, Strictness};
 
 /// Who owned what before anybody applied.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
@@ -125,8 +126,12 @@ impl Request<'_, '_> {
         let nothing = context::empty(context.shape);
         let scope = (context.api_version, context.subresource);
         let id = ManagerId::new(BEFORE_FIRST_APPLY, Operation::Update, scope);
-        let found = changes(context, (&nothing, self.live), Unset::Nulls);
-        found
+        check(context.shape, self.live, Duplicates::Allowed)
+            .map_err(|error| {
+                let about = self.about(self.live);
+                format!("failed to convert new object ({about}) to smd typed: {error}")
+            })
+            .and_then(|()| changes(context, (&nothing, self.live), Unset::Nulls))
             .and_then(|found| track(context, (&nothing, self.live), found, (managers, &id)))
             .map_err(|error| {
                 failed(format!(
@@ -143,9 +148,16 @@ impl Request<'_, '_> {
                 "failed to create typed patch object ({about}): {error}"
             ))
         })?;
-        let live = Typed::new(context, Cow::Borrowed(self.live));
+        check(context.shape, self.live, Duplicates::Allowed).map_err(|error| {
+            let about = self.about(self.live);
+            failed(format!(
+                "failed to create typed live object ({about}): {error}"
+            ))
+        })?;
+        let whole = with_nulls(context.shape, self.live);
+        let live = Typed::new(context, Cow::Owned(whole));
         revise::reconcile(context, &live, &mut managers).map_err(failed)?;
-        let merged = merge::merge(context.shape, self.live, self.configuration)
+        let merged = merge::merge(context.shape, &live.value, self.configuration)
             .map_err(|error| failed(format!("failed to merge config: {error}")))?;
         let new = Typed::new(context, Cow::Borrowed(self.configuration));
         let set = new.field_set().recursive_difference(context.reset);
@@ -171,7 +183,7 @@ impl Request<'_, '_> {
             Refusal::Failed(message) => failed(message),
         })?;
         self.own(&mut managers);
-        let object = if values::equal(self.live, &new.value) {
+        let object = if values::equal(&live.value, &new.value) {
             None
         } else {
             Some(self.decoded(new.value.into_owned())?)
@@ -197,10 +209,18 @@ impl Request<'_, '_> {
     /// The merged tree as if it had been read.
     fn decoded(&self, merged: Value) -> Outcome<Value> {
         let about = self.about(&merged);
+        let kind = shown_kind(self.context.api_version, self.context.kind);
         let decoded = self.context.shape.check(merged, Strictness::Ignore);
         decoded.map(|it| it.value).map_err(|error| {
+            let cause = match error {
+                DecodeError::Value(cause) if cause.starts_with("illegal base64") => {
+                    format!("error decoding from json: {cause}")
+                }
+                other => other.to_string(),
+            };
             failed(format!(
-                "failed to convert new object ({about}) to proper version: {error}"
+                "failed to convert new object ({about}) to proper version: unable to convert \
+                 unstructured object to {kind}: {cause}"
             ))
         })
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::schema::{Field, ListType, Node, Schema, Shape, Struct, Text, TypeId};
 use crate::zero;
@@ -89,7 +89,7 @@ impl<'a> Type<'a> {
         match self.what {
             What::Untyped => self.anything(What::Untyped, true),
             What::Deduced => self.anything(What::Deduced, false),
-            What::Node(id) => self.of_node(self.schema.node(id)),
+            What::Node(id) => self.of_node(id),
             What::Field(field) => self.of_field(field),
         }
     }
@@ -110,7 +110,7 @@ impl<'a> Type<'a> {
         }
     }
 
-    fn of_node(self, node: &'a Node) -> Atom<'a> {
+    fn of_node(self, id: TypeId) -> Atom<'a> {
         let scalar = |scalar| Atom {
             scalar: Some(scalar),
             ..Atom::default()
@@ -124,16 +124,20 @@ impl<'a> Type<'a> {
             }),
             ..Atom::default()
         };
-        match node {
+        match self.schema.node(id) {
             Node::String | Node::Bytes | Node::Duration => scalar(Scalar::String),
             Node::Bool => scalar(Scalar::Boolean),
             Node::Int(_) | Node::Float => scalar(Scalar::Numeric),
-            Node::Quantity | Node::IntOrString | Node::Time | Node::MicroTime => {
-                scalar(Scalar::Untyped)
-            }
+            Node::Quantity | Node::Time | Node::MicroTime => scalar(Scalar::Untyped),
+            // The JSON of custom resources' schemas is any value, not an embedded object.
+            Node::Raw if self.schema.is_named(id) => self.anything(What::Deduced, false),
             Node::Raw => self.anything(What::Untyped, true),
-            Node::Any | Node::OneOf(_) => self.anything(What::Deduced, false),
+            // OpenAPI gives both forms of `IntOrString` no type, so it is taken as it comes.
+            Node::Any | Node::OneOf(_) | Node::IntOrString => self.anything(What::Deduced, false),
             Node::FieldsV1 => map(false, None, Some(self.with(What::Deduced))),
+            Node::Struct(it) if it.flat.is_empty() => {
+                map(it.atomic, None, Some(self.with(What::Deduced)))
+            }
             Node::Struct(it) => map(it.atomic, Some(it), None),
             Node::Map { value } => map(false, None, Some(Self::node(self.schema, *value))),
             Node::List { item, .. } => Atom {
@@ -147,7 +151,7 @@ impl<'a> Type<'a> {
     }
 
     fn of_field(self, field: &'a Field) -> Atom<'a> {
-        let mut atom = self.of_node(self.schema.node(field.node));
+        let mut atom = self.of_node(field.node);
         if let Some(list) = &mut atom.list
             && atom.scalar.is_none()
         {
@@ -158,7 +162,7 @@ impl<'a> Type<'a> {
             };
         }
         if let Some(map) = &mut atom.map {
-            map.atomic |= field.atomic_map;
+            map.atomic = (map.atomic || field.atomic_map) && !field.granular;
         }
         atom
     }
@@ -168,7 +172,6 @@ impl<'a> Type<'a> {
         let field = self.atom().map?.field(field)?;
         let node = self.schema.node(field.node);
         let zero = || match node {
-            Node::Struct(_) => Some(json!({})),
             Node::String | Node::Bool | Node::Int(_) | Node::Float
                 if !field.pointer && field.is_always_there(node) =>
             {

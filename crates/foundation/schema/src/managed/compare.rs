@@ -35,12 +35,12 @@ impl Comparison {
     }
 }
 
-/// What a tree leaves out.
+/// What trees leave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unset {
-    /// What Go writes as `null` as well: the tree comes from a decoder.
+    /// What Go writes as `null`: they come from a decoder.
     Nulls,
-    /// Nothing: the tree is what somebody wrote.
+    /// Nothing: they are what somebody wrote, or whole.
     Nothing,
 }
 
@@ -118,8 +118,10 @@ impl<'a> Walker<'a> {
             }
             Form::Map(map) => {
                 let (old, new) = (members(sides.0), members(sides.1));
-                let is_empty =
-                    |it: Option<&Members<String, Value>>| it.is_none_or(Members::is_empty);
+                let unset = self.unset == Unset::Nulls && map.null_when_unset().next().is_some();
+                let is_empty = |it: Option<&Members<String, Value>>| {
+                    it.is_none_or(|it| it.is_empty() && !unset)
+                };
                 let is_empty = is_empty(old) && is_empty(new);
                 if !map.atomic && !is_empty {
                     return self.map(&map, old, new).map(|()| false);
@@ -146,8 +148,8 @@ impl<'a> Walker<'a> {
         old: Option<&'a Members<String, Value>>,
         new: Option<&'a Members<String, Value>>,
     ) -> Result<(), Invalid> {
-        let whole_old = old.is_some();
-        let whole_new = new.is_some() && (whole_old || self.unset == Unset::Nulls);
+        let whole_old = old.is_some() && self.unset == Unset::Nulls;
+        let whole_new = new.is_some() && self.unset == Unset::Nulls;
         // A decoder leaves out what Go writes as null.
         let null = |key: &str, whole: bool| (whole && map.is_null_when_unset(key)).then_some(&NULL);
         for (key, value) in new.into_iter().flatten() {
@@ -161,7 +163,7 @@ impl<'a> Walker<'a> {
             }
         }
         match (old, new) {
-            (Some(only), None) => self.nulls(map, only, (Some(&NULL), None)),
+            (Some(only), None) if whole_old => self.nulls(map, only, (Some(&NULL), None)),
             (None, Some(only)) if whole_new => self.nulls(map, only, (None, Some(&NULL))),
             _ => Ok(()),
         }

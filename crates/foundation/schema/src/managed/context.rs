@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::check::{Duplicates, check};
 use super::collect;
 use super::field_set::FieldSet;
+use super::nulls::with_nulls;
 use crate::schema::Shape;
 use crate::zero;
 
@@ -111,6 +112,7 @@ impl<'a> Typed<'a> {
             return Ok(None);
         };
         check(&shape, &value, Duplicates::Allowed).map_err(|error| error.to_string())?;
+        let value = with_nulls(&shape, &value);
         Ok(Some(Typed {
             shape: Cow::Owned(shape),
             api_version: Cow::Owned(api_version.to_owned()),

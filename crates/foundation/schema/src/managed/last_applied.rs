@@ -10,6 +10,7 @@ use super::collect;
 use super::compare::{self, Unset};
 use super::context::Context;
 use super::field_set::FieldSet;
+use super::nulls::with_nulls;
 use crate::encode;
 
 /// The manager's name that stands for kubectl's server-side apply.
@@ -27,7 +28,8 @@ pub(super) fn owned(context: &Context<'_>, live: &Value) -> Option<FieldSet> {
         return None;
     }
     check(context.shape, &applied, Duplicates::Refused).ok()?;
-    let found = compare::compare(context.shape, &applied, (live, Unset::Nulls)).ok()?;
+    let live = with_nulls(context.shape, live);
+    let found = compare::compare(context.shape, &applied, (&live, Unset::Nothing)).ok()?;
     let set = collect::field_set(context.shape, &applied);
     let set = set.difference(&found.modified).difference(&found.added);
     Some(set.difference(&found.removed))

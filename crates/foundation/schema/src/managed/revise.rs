@@ -66,7 +66,7 @@ pub(super) fn revise(change: &Change<'_, '_>, managers: &mut Managers) -> Result
 /// What the change changes in another version; nothing if there is no such version.
 fn compare_at(change: &Change<'_, '_>, version: &str) -> Result<Option<Comparison>, String> {
     let both = both_at(change, version)?;
-    let found = both.map(|(old, new)| compare(change.context, (&old, &new), Unset::Nulls));
+    let found = both.map(|(old, new)| compare(change.context, (&old, &new), Unset::Nothing));
     found.transpose()
 }
 

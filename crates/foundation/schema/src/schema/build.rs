@@ -82,9 +82,14 @@ impl Builder {
                 Some(flat)
             })
             .collect();
+        let mut named = vec![false; nodes.len()];
+        for id in self.names.values() {
+            named[id.0 as usize] = true;
+        }
         let mut schema = Schema {
             nodes,
             names: self.names,
+            named,
             enums: self.enums,
             defaulted: Vec::new(),
         };

@@ -149,7 +149,8 @@ impl Shape {
 
     fn info(&self, field: &Field) -> FieldInfo {
         let shape = Self::new(Arc::clone(&self.schema), field.node);
-        let atomic = field.atomic_map || shape.node().as_struct().is_some_and(|it| it.atomic);
+        let whole = shape.node().as_struct().is_some_and(|it| it.atomic);
+        let atomic = field.atomic_map || whole && !field.granular;
         FieldInfo {
             name: field.json.to_string(),
             shape,

@@ -1,3 +1,4 @@
 //! Server-side apply and managed fields.
 
+mod random;
 mod recorded;
