@@ -112,6 +112,7 @@ fn members(schema: &Schema, it: &Struct, map: &mut Map<String, Value>) {
     own_rules(schema, it, map);
     for field in &*it.flat {
         if let Some(default) = &field.default
+            && !is_left_out(schema, field, default)
             && is_unset(schema, field, map.get(field.json.as_ref()))
         {
             map.insert(field.json.to_string(), default.clone());
@@ -128,6 +129,17 @@ fn members(schema: &Schema, it: &Struct, map: &mut Map<String, Value>) {
             }
         }
     }
+}
+
+/// Whether a default is what Go has anyway, and would not write.
+fn is_left_out(schema: &Schema, field: &Field, default: &Value) -> bool {
+    let is_zero = match default {
+        Value::Bool(it) => !it,
+        Value::Number(it) => it.as_f64() == Some(0.0),
+        Value::String(it) => it.is_empty(),
+        _ => false,
+    };
+    is_zero && !field.pointer && field.is_omitted_when_zero(schema.node(field.node))
 }
 
 /// The rules of the struct and of the structs that are inline in it.

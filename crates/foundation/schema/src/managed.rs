@@ -28,6 +28,7 @@ mod quick;
 mod remove;
 mod reset;
 mod revise;
+mod scale;
 mod times;
 mod update;
 mod values;
@@ -45,6 +46,7 @@ pub use fields_v1::FieldsV1Error;
 pub use invalid::Invalid;
 pub use managers::{ManagerId, Operation};
 pub use reset::{custom_reset_fields, reset_fields};
+pub use scale::{ReplicasPaths, from_scale, to_scale};
 pub use times::keep_times;
 pub use update::update;
 

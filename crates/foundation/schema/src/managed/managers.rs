@@ -81,7 +81,8 @@ impl Managers {
     pub(super) fn decode(entries: &[Value]) -> Result<Self, String> {
         let mut managers = Self::default();
         for (at, entry) in entries.iter().enumerate() {
-            let (id, api_version) = identify(entry, at)?;
+            let (name, api_version) = identify(entry, at)?;
+            let id = name.into_id();
             let set = match entry.get("fieldsV1") {
                 None | Some(Value::Null) => FieldSet::new(),
                 Some(tree) => FieldSet::from_value(tree)
@@ -145,9 +146,39 @@ pub(super) fn seconds(time: Option<&str>) -> i64 {
     time.map_or(0, jiff::Timestamp::as_second)
 }
 
+/// A manager as its entry names it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name<'a> {
+    manager: &'a str,
+    operation: Operation,
+    api_version: &'a str,
+    subresource: &'a str,
+}
+
+impl Name<'_> {
+    pub(super) fn is(&self, id: &ManagerId) -> bool {
+        self.manager == id.manager
+            && self.operation == id.operation
+            && self.api_version == id.api_version
+            && self.subresource == id.subresource
+    }
+
+    fn into_id(self) -> ManagerId {
+        ManagerId {
+            manager: self.manager.to_owned(),
+            operation: self.operation,
+            api_version: self.api_version.to_owned(),
+            subresource: self.subresource.to_owned(),
+        }
+    }
+}
+
 /// Who an entry belongs to, and the version that its fields are of.
-pub(super) fn identify(entry: &Value, at: usize) -> Result<(ManagerId, &str), String> {
-    let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
+pub(super) fn identify(entry: &Value, at: usize) -> Result<(Name<'_>, &str), String> {
+    let text = |name: &str| {
+        let value = entry.get(name).and_then(Value::as_str);
+        value.unwrap_or_default()
+    };
     let operation = match text("operation") {
         "Apply" => Operation::Apply,
         "Update" => Operation::Update,
@@ -167,14 +198,14 @@ pub(super) fn identify(entry: &Value, at: usize) -> Result<(ManagerId, &str), St
             ));
         }
     }
-    let id = ManagerId {
-        manager: text("manager").to_owned(),
+    let id = Name {
+        manager: text("manager"),
         operation,
         api_version: match operation {
-            Operation::Apply => String::new(),
-            Operation::Update => api_version.to_owned(),
+            Operation::Apply => "",
+            Operation::Update => api_version,
         },
-        subresource: text("subresource").to_owned(),
+        subresource: text("subresource"),
     };
     Ok((id, api_version))
 }

@@ -12,40 +12,57 @@ use super::field_set::FieldSet;
 use super::managers::{self, ManagerId};
 use super::update::without_system;
 
-/// The entries after a change, from those before it; nothing if managers have to be revised.
-pub(super) fn entries(
-    before: &[Value],
-    found: &Comparison,
-    (id, api_version, now): (&ManagerId, &str, &str),
-) -> Option<Value> {
-    let changed = without_system(found.modified.clone().union(found.added.clone()));
+/// Who makes a change, in which version, and when.
+type Author<'a> = (&'a ManagerId, &'a str, &'a str);
+
+/// Whether a change leaves the entries as they are, but for a time.
+pub(super) fn fits(before: &[Value], found: &Comparison, (id, api_version, _): Author<'_>) -> bool {
+    let modified = without_system(found.modified.clone());
+    let added = without_system(found.added.clone());
     let removed = without_system(found.removed.clone());
-    let mut own = None;
+    let is_same = modified.is_empty() && added.is_empty() && removed.is_empty();
+    let mut has_own = modified.is_empty() && added.is_empty();
     for (at, entry) in before.iter().enumerate() {
-        let (of, version) = managers::identify(entry, at).ok()?;
-        let fields = entry.get("fieldsV1").filter(|it| it.is_object())?;
-        if changed.is_empty() && removed.is_empty() {
+        let Ok((of, version)) = managers::identify(entry, at) else {
+            return false;
+        };
+        let Some(fields) = entry.get("fieldsV1").filter(|it| it.is_object()) else {
+            return false;
+        };
+        if is_same {
             continue;
         }
         if version != api_version || touches(fields, &removed) {
-            return None;
+            return false;
         }
-        if of == *id {
-            own = Some(at);
-            if !contains(fields, &changed) {
-                return None;
+        if of.is(id) {
+            has_own = true;
+            if !contains(fields, &modified) || !contains(fields, &added) {
+                return false;
             }
-        } else if touches(fields, &changed) {
-            return None;
+        } else if touches(fields, &modified) || touches(fields, &added) {
+            return false;
         }
     }
-    let mut entries = before.to_vec();
-    if !changed.is_empty() {
-        let own = entries.get_mut(own?)?.as_object_mut()?;
-        own.insert("time".to_owned(), json!(now));
-        entries.sort_by(order);
+    has_own
+}
+
+/// The entries with the time of a change that fits them.
+pub(super) fn with_time(
+    mut entries: Vec<Value>,
+    found: &Comparison,
+    (id, _, now): Author<'_>,
+) -> Value {
+    let is_empty = |set: &FieldSet| without_system(set.clone()).is_empty();
+    if is_empty(&found.modified) && is_empty(&found.added) {
+        return Value::Array(entries);
     }
-    Some(Value::Array(entries))
+    let is_own = |entry: &Value| managers::identify(entry, 0).is_ok_and(|(of, _)| of.is(id));
+    if let Some(Value::Object(own)) = entries.iter_mut().find(|entry| is_own(entry)) {
+        own.insert("time".to_owned(), json!(now));
+    }
+    entries.sort_by(order);
+    Value::Array(entries)
 }
 
 fn order(a: &Value, b: &Value) -> Ordering {

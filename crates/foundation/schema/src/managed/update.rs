@@ -69,15 +69,20 @@ fn revised(
     let Ok(found) = changes(context, (old, new), Unset::Nulls) else {
         return entries_of(before);
     };
-    let asked = asked.as_ref().and_then(Value::as_array).map(Vec::as_slice);
-    let is_theirs = context.subresource.is_empty() && asked.is_some_and(|it| it != before);
+    let theirs = asked.as_ref().and_then(Value::as_array).map(Vec::as_slice);
+    let is_theirs = context.subresource.is_empty() && theirs.is_some_and(|it| it != before);
     if !before.is_empty() && !is_theirs {
         let author = (&id, context.api_version, context.now);
-        if let Some(entries) = quick::entries(before, &found, author) {
-            return Some(entries);
+        if quick::fits(before, &found, author) {
+            let entries = match asked {
+                Some(Value::Array(entries)) if entries == before => entries,
+                _ => before.to_vec(),
+            };
+            return Some(quick::with_time(entries, &found, author));
         }
     }
-    let known = known(context, before, asked);
+    let theirs = asked.as_ref().and_then(Value::as_array).map(Vec::as_slice);
+    let known = known(context, before, theirs);
     let exists = old.pointer("/metadata/uid").is_some_and(|uid| uid != "");
     if known.is_empty() && exists {
         // Nobody knows who made what is there; that begins with the first apply.

@@ -2,3 +2,5 @@
 
 mod random;
 mod recorded;
+mod rules;
+mod sets;
