@@ -29,6 +29,8 @@ mod remove;
 mod reset;
 mod revise;
 mod scale;
+#[cfg(test)]
+mod tests;
 mod times;
 mod update;
 mod values;
