@@ -13,6 +13,7 @@ const METADATA: &[&[&str]] = &[&["metadata"]];
 /// What writes of the status reset beside the spec.
 const STATUS: &[(&str, &str, &[&[&str]])] = &[
     ("", "Pod", POD),
+    ("admissionregistration.k8s.io", ANY, METADATA),
     ("apiregistration.k8s.io", ANY, METADATA),
     ("apps", "Deployment", &[&["metadata", "labels"]]),
     (
@@ -23,6 +24,7 @@ const STATUS: &[(&str, &str, &[&[&str]])] = &[
     ("certificates.k8s.io", "PodCertificateRequest", METADATA),
     ("flowcontrol.apiserver.k8s.io", ANY, METADATA),
     ("internal.apiserver.k8s.io", ANY, METADATA),
+    ("lifecycle.k8s.io", ANY, METADATA),
     ("networking.k8s.io", "ServiceCIDR", METADATA),
     ("resource.k8s.io", ANY, METADATA),
     ("scheduling.k8s.io", ANY, METADATA),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::wire;
 use crate::duration;
+use crate::managed::fields_v1;
 use crate::schema::{Field, Node, Schema, Shape, Struct, TypeId};
 
 pub(crate) fn encode(shape: &Shape, value: &Value, out: &mut Vec<u8>) {
@@ -30,7 +31,12 @@ impl Writer<'_> {
                 let text = value.as_str().unwrap_or("0");
                 wire::bytes(1, text.as_bytes(), out);
             }
-            (Node::Raw | Node::FieldsV1, value) if !value.is_null() => {
+            (Node::FieldsV1, value) if !value.is_null() => {
+                let mut raw = Vec::new();
+                fields_v1::write(value, &mut raw);
+                wire::bytes(1, &raw, out);
+            }
+            (Node::Raw, value) if !value.is_null() => {
                 let raw = serde_json::to_vec(value).unwrap_or_default();
                 wire::bytes(1, &raw, out);
             }

@@ -265,3 +265,41 @@ fn replicas_are_owned_in_the_scale_as_in_the_object() {
     assert_eq!(back[1]["apiVersion"], "apps/v1");
     assert_eq!(back[1]["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
 }
+
+#[test]
+fn what_a_write_resets_depends_on_the_kind_and_the_subresource() {
+    let cases: [(&str, &str, &str, &[&[&str]]); 8] = [
+        ("apps", "ReplicaSet", "", &[&["status"]]),
+        ("apps", "ReplicaSet", "status", &[&["spec"]]),
+        (
+            "apps",
+            "Deployment",
+            "status",
+            &[&["metadata", "labels"], &["spec"]],
+        ),
+        (
+            "storage.k8s.io",
+            "CSINode",
+            "status",
+            &[&["metadata"], &["spec"]],
+        ),
+        ("", "Namespace", "finalize", &[&["status"]]),
+        (
+            "certificates.k8s.io",
+            "CertificateSigningRequest",
+            "approval",
+            &[&["spec"], &["status", "certificate"]],
+        ),
+        (
+            "certificates.k8s.io",
+            "CertificateSigningRequest",
+            "",
+            &[&["spec"], &["status"]],
+        ),
+        ("", "Pod", "ephemeralcontainers", &[]),
+    ];
+    for (group, kind, subresource, wanted) in cases {
+        let reset = managed::reset_fields(group, kind, subresource);
+        assert_eq!(reset, &FieldSet::of_fields(wanted), "{kind} {subresource}");
+    }
+}
