@@ -4,3 +4,4 @@ mod random;
 mod recorded;
 mod rules;
 mod sets;
+mod subresources;
