@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use http::header::{ACCEPT, CONTENT_TYPE, WARNING};
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT, WARNING};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 use serde_json::{Value, json};
@@ -12,6 +12,8 @@ use styr_schema::{Schema, envelope};
 
 use crate::case::Step;
 
+/// What owns the fields that steps write without naming a manager.
+const PROGRAM: &str = "differential";
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// A server, and the bodies that it has answered in the case that runs.
@@ -76,6 +78,7 @@ fn request(step: &Step) -> Result<http::Request<Body>> {
     let mut request = http::Request::builder()
         .method(method)
         .uri(path)
+        .header(USER_AGENT, PROGRAM)
         .header(CONTENT_TYPE, media)
         .header(ACCEPT, accept);
     for (name, value) in &step.headers {

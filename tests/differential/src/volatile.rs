@@ -39,8 +39,6 @@ pub fn settle(value: &mut Value) {
 fn visit(key: &str, value: &mut Value) {
     match value {
         Value::Object(members) => {
-            // Who wrote which field is tracked with server-side apply, which is not there yet.
-            members.remove("managedFields");
             generated_name(members);
             order_of_causes(members);
             order_of_rules(members);

@@ -15,7 +15,6 @@ use crate::attributes::User;
 use crate::duties::ensure_object;
 use crate::registry::{Aspect, Call, Preconditions, Registry, Target};
 use crate::server::State;
-use crate::status;
 
 /// One object in each line.
 const OBJECTS: &str = include_str!("../generated/bootstrap.jsonl");
@@ -74,14 +73,13 @@ async fn ensure(registry: &Registry, wanted: &Value) {
         return;
     }
     let user = User::loopback();
-    let mut call = Call::internal(&user, namespace);
+    let mut call = Call::of_server(&user, namespace);
     let target = Target {
         name,
         aspect: Aspect::Main,
         preconditions: Preconditions::default(),
     };
     let updated = registry.update(&mut call, &target, |old| {
-        let old = old.ok_or_else(|| status::not_found(&registry.kind, name))?;
         Ok::<_, Status>(reconcile::completed(old, wanted).unwrap_or_else(|| old.clone()))
     });
     if let Err(error) = updated.await {

@@ -165,6 +165,15 @@ async fn authorize(
     }
 }
 
+/// Whether the sender may also create what a request would update, if it were there.
+pub(crate) async fn authorize_creation(inbound: &Inbound) -> Result<(), Status> {
+    let info = RequestInfo {
+        verb: "create".to_owned(),
+        ..inbound.info.clone()
+    };
+    authorize(&inbound.state, &inbound.user, &info, &inbound.query).await
+}
+
 /// A request as authorizers see it.
 pub(crate) fn attributes(user: &Arc<User>, info: &RequestInfo, query: &Query) -> Attributes {
     let selects = matches!(info.verb.as_str(), "list" | "watch" | "deletecollection");

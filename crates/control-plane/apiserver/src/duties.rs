@@ -82,6 +82,6 @@ async fn create(registry: &Registry, namespace: &str, mut object: Value) -> Resu
     registry.kind.shape.apply_defaults(&mut object);
     registry.kind.rules.default(&mut object);
     let user = User::loopback();
-    let mut call = Call::internal(&user, namespace);
+    let mut call = Call::of_server(&user, namespace);
     registry.create(&mut call, object).await.map(drop)
 }

@@ -1,5 +1,6 @@
 //! The generic verbs, for every kind of the table.
 
+pub(crate) mod apply;
 mod create;
 mod delete;
 mod delete_collection;
@@ -11,6 +12,7 @@ pub(crate) mod patch;
 mod update;
 mod watch;
 mod watch_frames;
+mod write;
 
 pub(crate) use list::Page;
 

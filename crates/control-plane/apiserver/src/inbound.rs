@@ -111,7 +111,7 @@ impl Inbound {
         Err(status::invalid_options(self.options_kind(), problems))
     }
 
-    fn options_kind(&self) -> &'static str {
+    pub(crate) fn options_kind(&self) -> &'static str {
         match self.method {
             Method::POST => "CreateOptions",
             Method::PATCH => "PatchOptions",
@@ -127,6 +127,7 @@ impl Inbound {
             admission: &self.state.admission,
             namespace: self.namespace_of_object(),
             dry_run: self.dry_run()?,
+            manager: None,
             warnings,
         })
     }

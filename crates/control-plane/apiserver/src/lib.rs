@@ -20,6 +20,7 @@ mod chain;
 mod command;
 mod discovery;
 mod duties;
+mod field_manager;
 mod flow;
 mod forward;
 mod gzip;

@@ -15,7 +15,7 @@ mod feed;
 mod freshness;
 mod layout;
 mod lease;
-mod metadata;
+pub(crate) mod metadata;
 pub mod page;
 pub mod progress;
 pub mod read;
@@ -33,6 +33,7 @@ use serde_json::Value;
 use styr_api::Kind;
 use styr_base::{SharedClock, Shutdown};
 use styr_meta::Status;
+use styr_schema::managed;
 use styr_store::Store;
 
 pub use call::{Aspect, Call, Hooks, Part, Preconditions};
@@ -239,6 +240,24 @@ impl Registry {
     pub(crate) fn set_type(&self, object: &mut Value) {
         object["kind"] = Value::String(self.kind.kind.clone());
         object["apiVersion"] = Value::String(api_version(&self.kind));
+    }
+
+    /// Makes the server the owner of what it writes on its own account.
+    fn manage(&self, call: &Call<'_>, live: Option<&Value>, new: &mut Value) {
+        let Some(manager) = call.manager else {
+            return;
+        };
+        let (kind, subresource) = (&self.kind, "");
+        let context = managed::Context {
+            shape: &kind.shape,
+            api_version: &api_version(kind),
+            kind: &kind.kind,
+            subresource,
+            reset: managed::reset_fields(&kind.group, &kind.kind, subresource),
+            now: &timestamp(self.clock.now()),
+            versions: &managed::OneVersion,
+        };
+        managed::update(&context, live, new, manager);
     }
 
     fn unavailable(error: &styr_store::StoreError) -> Status {

@@ -170,15 +170,6 @@ pub(crate) fn unsupported_patch() -> Status {
         .with_details(StatusDetails::default())
 }
 
-/// A patch that says what is wanted, from whom.
-pub(crate) fn no_server_side_apply() -> Status {
-    Status::unsupported_media_type(
-        "415: Unsupported Media Type: server-side apply is not implemented: managed fields are \
-         not tracked",
-    )
-    .with_details(StatusDetails::default())
-}
-
 pub(crate) fn body_too_large(limit: usize) -> Status {
     Status::too_large(format!("limit is {limit}"))
 }

@@ -11,7 +11,6 @@ use super::ensure_object;
 use crate::attributes::User;
 use crate::registry::{Aspect, Call, Preconditions, Target};
 use crate::server::State;
-use crate::status;
 
 const NAMESPACE: &str = "kube-system";
 const AUTHENTICATION: &str = "extension-apiserver-authentication";
@@ -69,16 +68,14 @@ async fn put(state: &State, name: &str, data: Value, existing: Existing) {
         return;
     }
     let user = User::loopback();
-    let mut call = Call::internal(&user, NAMESPACE);
+    let mut call = Call::of_server(&user, NAMESPACE);
     let target = Target {
         name,
         aspect: Aspect::Main,
         preconditions: Preconditions::default(),
     };
     let replaced = registry.update(&mut call, &target, |old| {
-        let mut new = old
-            .cloned()
-            .ok_or_else(|| status::not_found(&registry.kind, name))?;
+        let mut new = old.clone();
         new["data"] = data.clone();
         Ok::<_, Status>(new)
     });

@@ -92,14 +92,13 @@ fn with(mut schema: Value, condition: &Value) -> Value {
 async fn tell(schemas: &Registry, schema: &Value, condition: &Value) {
     let name = schema["metadata"]["name"].as_str().unwrap_or_default();
     let user = User::loopback();
-    let mut call = Call::internal(&user, "");
+    let mut call = Call::of_server(&user, "");
     let target = Target {
         name,
         aspect: Aspect::Status,
         preconditions: Preconditions::default(),
     };
     let told = schemas.update(&mut call, &target, |old| {
-        let old = old.ok_or_else(|| status::not_found(&schemas.kind, name))?;
         Ok::<_, Status>(with(old.clone(), condition))
     });
     if let Err(error) = told.await

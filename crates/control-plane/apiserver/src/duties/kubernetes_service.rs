@@ -10,7 +10,6 @@ use super::ensure_object;
 use crate::attributes::User;
 use crate::registry::{Aspect, Call, Preconditions, Registry, Target};
 use crate::server::State;
-use crate::status;
 
 const NAMESPACE: &str = "default";
 const NAME: &str = "kubernetes";
@@ -151,16 +150,14 @@ async fn put(registry: &Registry, object: Value, field: &str) {
         return;
     }
     let user = User::loopback();
-    let mut call = Call::internal(&user, NAMESPACE);
+    let mut call = Call::of_server(&user, NAMESPACE);
     let target = Target {
         name: NAME,
         aspect: Aspect::Main,
         preconditions: Preconditions::default(),
     };
     let set = registry.update(&mut call, &target, |old| {
-        let mut new = old
-            .cloned()
-            .ok_or_else(|| status::not_found(&registry.kind, NAME))?;
+        let mut new = old.clone();
         new[field] = object[field].clone();
         new["ports"] = object["ports"].clone();
         if object["ports"].is_null()

@@ -7,7 +7,6 @@ use super::ensure_object;
 use crate::attributes::User;
 use crate::registry::{Aspect, Call, Preconditions, Target, timestamp};
 use crate::server::State;
-use crate::status;
 
 const NAME: &str = "kubernetes";
 
@@ -22,7 +21,7 @@ pub(super) async fn ensure(state: &State) {
     }
     ensure_object(registry, "", object).await;
     let user = User::loopback();
-    let mut call = Call::internal(&user, "");
+    let mut call = Call::of_server(&user, "");
     let target = Target {
         name: NAME,
         aspect: Aspect::Status,
@@ -30,9 +29,7 @@ pub(super) async fn ensure(state: &State) {
     };
     let now = timestamp(state.clock.now());
     let marked = registry.update(&mut call, &target, |old| {
-        let mut new = old
-            .cloned()
-            .ok_or_else(|| status::not_found(&registry.kind, NAME))?;
+        let mut new = old.clone();
         new["status"]["conditions"] = json!([{
             "type": "Ready",
             "status": "True",

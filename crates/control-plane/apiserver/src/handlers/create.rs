@@ -6,15 +6,19 @@ use styr_meta::Status;
 
 use super::Scope;
 use crate::body::Response;
+use crate::field_manager::{self, FieldManager};
 use crate::inbound::Inbound;
 use crate::negotiation::Offer;
 use crate::{response, status};
 
 pub(super) async fn create(mut inbound: Inbound, scope: Scope) -> Result<Response, Status> {
     let form = inbound.form(Offer::Objects)?;
+    field_manager::check_options(&inbound, false)?;
     let mut decoded = inbound.read_object(&scope.kind).await?;
     match_namespace(&inbound, &scope, &mut decoded.object)?;
-    let object = to_storage(&scope, decoded.object);
+    let mut object = decoded.object;
+    FieldManager::of(&inbound, &scope).update(None, &mut object);
+    let object = to_storage(&scope, object);
     if inbound.info.namespace.is_empty() && scope.kind.plural == "namespaces" {
         // A Namespace is in itself, as far as admission is concerned.
         inbound.info.namespace = object["metadata"]["name"]

@@ -11,8 +11,10 @@ use styr_meta::patch::{json_patch, merge_patch};
 use styr_schema::Strictness;
 
 use super::Scope;
-use super::create::{from_storage, match_namespace, to_storage};
+use super::create::match_namespace;
+use super::write;
 use crate::body::Response;
+use crate::field_manager::{self, FieldManager};
 use crate::inbound::Inbound;
 use crate::negotiation::Offer;
 use crate::registry::{Aspect, Preconditions, Target};
@@ -32,7 +34,11 @@ pub(super) async fn patch(
     aspect: Aspect,
 ) -> Result<Response, Status> {
     let form = inbound.form(Offer::Objects)?;
+    if is_apply(&inbound) {
+        return super::apply::apply(inbound, scope, aspect).await;
+    }
     let format = format(&inbound)?;
+    field_manager::check_options(&inbound, false)?;
     let strictness = inbound.strictness()?;
     let body = inbound.read_body().await?;
     let target = Target {
@@ -42,19 +48,16 @@ pub(super) async fn patch(
     };
     let mut call = inbound.call(Vec::new())?;
     let mut warnings = Vec::new();
-    let updated = scope
-        .registry
-        .update(&mut call, &target, |old| {
-            let Some(old) = old else {
-                return Err(status::not_found(&scope.registry.kind, &inbound.info.name));
-            };
-            let current = from_storage(&scope, old);
-            let patched = apply(&scope.kind.shape, &current, (&body, format))?;
-            let (object, problems) = checked(&scope, &patched, strictness)?;
-            warnings = problems;
-            finish(&inbound, &scope, object)
-        })
-        .await?;
+    let manager = FieldManager::of(&inbound, &scope);
+    let change = |live: &Value| {
+        let patched = apply(&scope.kind.shape, live, (&body, format))?;
+        let (object, problems) = checked(&scope, &patched, strictness)?;
+        warnings = problems;
+        let mut object = finish(&inbound, &scope, object)?;
+        manager.update(Some(live), &mut object);
+        Ok(object)
+    };
+    let updated = write::update(&scope, &target, &mut call, change).await?;
     warnings.append(&mut call.warnings);
     let now = inbound.state.clock.now();
     let code = StatusCode::OK;
@@ -92,22 +95,26 @@ fn finish(inbound: &Inbound, scope: &Scope, mut object: Value) -> Result<Value, 
         return Err(status::name_mismatch(name, &inbound.info.name));
     }
     match_namespace(inbound, scope, &mut object)?;
-    Ok(to_storage(scope, object))
+    Ok(object)
+}
+
+fn content_type(inbound: &Inbound) -> &str {
+    let text = inbound.headers.get(CONTENT_TYPE);
+    let text = text.and_then(|it| it.to_str().ok()).unwrap_or("");
+    text.split(';').next().unwrap_or("").trim()
+}
+
+/// Whether a patch is a configuration to apply.
+pub(crate) fn is_apply(inbound: &Inbound) -> bool {
+    content_type(inbound) == "application/apply-patch+yaml"
 }
 
 /// The format, by the content type.
 pub(crate) fn format(inbound: &Inbound) -> Result<Format, Status> {
-    let text = inbound
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|it| it.to_str().ok())
-        .unwrap_or("");
-    match text.split(';').next().unwrap_or("").trim() {
+    match content_type(inbound) {
         "application/json-patch+json" => Ok(Format::Json),
         "application/merge-patch+json" => Ok(Format::Merge),
         "application/strategic-merge-patch+json" => Ok(Format::Strategic),
-        // The controllers of upstream then update instead, and `kubectl` says what to do.
-        "application/apply-patch+yaml" => Err(status::no_server_side_apply()),
         _ => Err(status::unsupported_patch()),
     }
 }

@@ -18,10 +18,23 @@ pub struct Call<'a> {
     pub admission: &'a [Arc<dyn Admission>],
     pub namespace: &'a str,
     pub dry_run: bool,
+    /// Who comes to own what it changes, where handlers have not seen to that.
+    pub manager: Option<&'static str>,
     pub warnings: Vec<String>,
 }
 
+/// What the server calls itself as a manager of fields.
+const SERVER: &str = "kube-apiserver";
+
 impl<'a> Call<'a> {
+    /// A write of the server on its own account.
+    pub fn of_server(user: &'a User, namespace: &'a str) -> Self {
+        Self {
+            manager: Some(SERVER),
+            ..Self::internal(user, namespace)
+        }
+    }
+
     /// A write of the server itself, which nobody judges.
     pub fn internal(user: &'a User, namespace: &'a str) -> Self {
         Self {
@@ -29,6 +42,7 @@ impl<'a> Call<'a> {
             admission: &[],
             namespace,
             dry_run: false,
+            manager: None,
             warnings: Vec::new(),
         }
     }

@@ -46,6 +46,7 @@ impl Registry {
         mut object: Value,
     ) -> Result<Arc<Entry>, Status> {
         let name = metadata::text(&object, "name").to_owned();
+        self.manage(call, None, &mut object);
         let revision = metadata::text(&object, "resourceVersion").parse::<u64>();
         let is_old = revision.is_ok_and(|revision| revision > 0);
         let subject = Subject {
@@ -95,7 +96,9 @@ impl Registry {
             extra: call.user.extra.clone(),
         };
         self.kind.rules.set_requester(object, &requester);
+        let managers = metadata::take_managers(object);
         self.kind.rules.prepare_create(object, &context);
+        metadata::put_managers(object, managers);
         let mut problems = metadata::validate_create(&self.kind, object);
         problems.extend(self.kind.rules.validate(object, &context));
         if !problems.is_empty() {

@@ -47,7 +47,6 @@ pub(crate) fn wipe_system_fields(object: &mut Value) {
         "deletionGracePeriodSeconds",
         "selfLink",
         "resourceVersion",
-        "managedFields",
     ] {
         metadata.remove(field);
     }
@@ -65,6 +64,18 @@ pub(super) fn initialize(object: &mut Value, now: Timestamp) {
 /// A time as Kubernetes writes it.
 pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Who owns which field, while rules go over the object: it was settled before them.
+pub(super) fn take_managers(object: &mut Value) -> Option<Value> {
+    fields(object).remove("managedFields")
+}
+
+pub(super) fn put_managers(object: &mut Value, managers: Option<Value>) {
+    match managers {
+        Some(managers) => fields(object).insert("managedFields".to_owned(), managers),
+        None => fields(object).remove("managedFields"),
+    };
 }
 
 /// A writer cannot set the generation.
@@ -86,8 +97,6 @@ pub(super) fn keep_system_fields(new: &mut Value, old: &Value) {
     if new["metadata"]["deletionGracePeriodSeconds"].is_null() {
         keep(new, old, "deletionGracePeriodSeconds");
     }
-    // Not tracked yet: whatever a foreign server has written stays.
-    keep(new, old, "managedFields");
     fields(new).remove("selfLink");
 }
 

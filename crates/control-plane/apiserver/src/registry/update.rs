@@ -24,8 +24,6 @@ const TRIES_MAX: usize = 200;
 #[derive(Debug)]
 pub struct Updated {
     pub entry: Arc<Entry>,
-    /// There was no such object.
-    pub created: bool,
     /// The update removed the last thing that kept a deleted object.
     pub deleted: bool,
 }
@@ -40,7 +38,7 @@ pub struct Target<'a> {
 
 impl Registry {
     /// Applies `change` to the object of that name. `change` gets the object as it is, with its
-    /// resourceVersion, or nothing if there is none and the kind allows to create it by an update.
+    /// resourceVersion.
     pub async fn update<F>(
         &self,
         call: &mut Call<'_>,
@@ -48,7 +46,7 @@ impl Registry {
         mut change: F,
     ) -> Result<Updated, Status>
     where
-        F: FnMut(Option<&Value>) -> Result<Value, Status> + Send,
+        F: FnMut(&Value) -> Result<Value, Status> + Send,
     {
         // The cache may be behind: what goes wrong by its word is tried again by the store's. A dry
         // run has no compare-and-swap to tell it.
@@ -59,9 +57,6 @@ impl Registry {
         for _ in 0..TRIES_MAX {
             let outcome = match &current {
                 None if !is_fresh => Ok(Step::Unsure),
-                None if self.kind.rules.allow_create_on_update() => {
-                    return self.create_by_update(call, change(None)?).await;
-                }
                 None => return Err(status::not_found(&self.kind, target.name)),
                 Some(existing) => self.update_once(call, target, existing, &mut change).await,
             };
@@ -91,12 +86,13 @@ impl Registry {
         change: &mut F,
     ) -> Result<Step, Status>
     where
-        F: FnMut(Option<&Value>) -> Result<Value, Status> + Send,
+        F: FnMut(&Value) -> Result<Value, Status> + Send,
     {
         let old = existing.value();
         self.check_preconditions(&old, target)?;
-        let mut new = change(Some(&old))?;
+        let mut new = change(&old)?;
         self.set_type(&mut new);
+        self.manage(call, Some(&old), &mut new);
         let subject = Subject {
             operation: Operation::Update,
             kind: &self.kind,
@@ -131,6 +127,7 @@ impl Registry {
             (Some(hooks), Aspect::Main) => hooks.before_update(new, old, call.dry_run).await?,
             _ => Undo::nothing(),
         };
+        let managers = metadata::take_managers(new);
         metadata::keep_generation(new, old);
         match target.aspect {
             Aspect::Main => rules.prepare_update(new, old, &context),
@@ -138,6 +135,7 @@ impl Registry {
             Aspect::Part(part) => (part.prepare)(new, old, &context),
         }
         metadata::keep_system_fields(new, old);
+        metadata::put_managers(new, managers);
         let mut problems = metadata::validate_update(&self.kind, new, old);
         problems.extend(match target.aspect {
             Aspect::Main => rules.validate_update(new, old, &context),
@@ -198,7 +196,6 @@ impl Registry {
         let json = self.encode(&mut new);
         let gone = |revision| Updated {
             entry: entry(existing.key(), json, revision),
-            created: false,
             deleted: true,
         };
         if call.dry_run {
@@ -239,20 +236,6 @@ impl Registry {
                 .map_err(|error| status::internal(&error.to_string())),
             error => Err(Self::unavailable(&error)),
         }
-    }
-
-    async fn create_by_update(
-        &self,
-        call: &mut Call<'_>,
-        mut object: Value,
-    ) -> Result<Updated, Status> {
-        metadata::wipe_system_fields(&mut object);
-        let entry = self.create(call, object).await?;
-        Ok(Updated {
-            entry,
-            created: true,
-            deleted: false,
-        })
     }
 
     fn check_preconditions(&self, old: &Value, target: &Target<'_>) -> Result<(), Status> {
@@ -325,7 +308,6 @@ impl Updated {
     fn of(entry: Arc<Entry>) -> Self {
         Self {
             entry,
-            created: false,
             deleted: false,
         }
     }

@@ -12,6 +12,7 @@ use styr_meta::{FieldError, Status};
 use super::Tokens;
 use crate::attributes::Operation;
 use crate::body::Response;
+use crate::field_manager::FieldManager;
 use crate::handlers::Scope;
 use crate::inbound::Inbound;
 use crate::negotiation::Offer;
@@ -33,6 +34,8 @@ pub(crate) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
     let shape = shapes::builtin("io.k8s.api.authentication.v1.TokenRequest");
     let mut request = inbound.read_as(&shape, GVK).await?.object;
     shape.apply_defaults(&mut request);
+    let version = ("authentication.k8s.io/v1".to_owned(), "TokenRequest");
+    FieldManager::of_shape(&inbound, &shape, version).update(None, &mut request);
     let tokens = Arc::clone(&inbound.state.tokens);
     let name = inbound.info.name.clone();
     let namespace = inbound.info.namespace.clone();
@@ -49,11 +52,15 @@ pub(crate) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
         .as_i64()
         .unwrap_or(3600);
     let (token, expires) = tokens.make(&account, &audiences, &bound, (now, wanted))?;
-    let metadata = json!({
+    let managers = request["metadata"]["managedFields"].take();
+    let mut metadata = json!({
         "name": name,
         "namespace": namespace,
         "creationTimestamp": crate::registry::timestamp(now),
     });
+    if !managers.is_null() {
+        metadata["managedFields"] = managers;
+    }
     request["metadata"] = metadata;
     request["status"] =
         json!({"token": token, "expirationTimestamp": crate::registry::timestamp(expires)});

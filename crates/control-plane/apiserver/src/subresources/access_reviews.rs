@@ -9,6 +9,7 @@ use styr_meta::{FieldError, Status};
 
 use crate::attributes::{Attributes, Decision, User};
 use crate::body::Response;
+use crate::field_manager::FieldManager;
 use crate::inbound::Inbound;
 use crate::negotiation::{Form, Offer};
 use crate::response;
@@ -62,8 +63,11 @@ pub(super) async fn rules(inbound: Inbound, kind: Arc<Kind>) -> Result<Response,
         return Err(Status::bad_request("no namespace on request"));
     }
     let summary = inbound.state.rules_for(&inbound.user, &namespace);
-    // Upstream answers a new object, without the question.
+    // Upstream answers a new object, without the question and whoever asked it.
     review["spec"] = json!({});
+    if let Some(metadata) = review["metadata"].as_object_mut() {
+        metadata.remove("managedFields");
+    }
     review["status"] = json!({
         "resourceRules": summary.resource_rules,
         "nonResourceRules": summary.non_resource_rules,
@@ -82,7 +86,8 @@ pub(super) async fn rules(inbound: Inbound, kind: Arc<Kind>) -> Result<Response,
 
 async fn read(mut inbound: Inbound, kind: &Kind) -> Result<(Inbound, Value, Form), Status> {
     let form = inbound.form(Offer::Documents)?;
-    let review = inbound.read_object(kind).await?.object;
+    let mut review = inbound.read_object(kind).await?.object;
+    FieldManager::of_kind(&inbound, kind).update(None, &mut review);
     Ok((inbound, review, form))
 }
 

@@ -105,7 +105,6 @@ async fn bind(
     scope
         .registry
         .update(&mut write, &target, |pod| {
-            let pod = pod.ok_or_else(|| status::not_found(&scope.kind, &name))?;
             assign(pod, &binding, &now)
                 .map_err(|why| Status::conflict(("", "pods/binding"), &name, why))
         })

@@ -67,7 +67,6 @@ async fn mark(inbound: &Inbound, scope: &Scope, options: &mut DeleteOptions) -> 
     };
     let now = timestamp(inbound.state.clock.now());
     let marked = scope.registry.update(&mut write, &target, |pod| {
-        let pod = pod.ok_or_else(|| status::not_found(&scope.kind, target.name))?;
         let mut pod = pod.clone();
         pod_conditions::set(&mut pod, &EVICTED, &now);
         Ok(pod)
@@ -123,10 +122,7 @@ async fn spend_budget(inbound: &Inbound, pod: &Value, dry_run: bool) -> Result<(
     };
     let pod_name = pod["metadata"]["name"].as_str().unwrap_or("");
     let now = timestamp(inbound.state.clock.now());
-    let spent = registry.update(&mut call, &target, |budget| {
-        let budget = budget.ok_or_else(|| status::not_found(&registry.kind, &name))?;
-        spend(budget, pod_name, &now)
-    });
+    let spent = registry.update(&mut call, &target, |budget| spend(budget, pod_name, &now));
     spent.await.map(drop)
 }
 

@@ -10,6 +10,7 @@ use styr_meta::Status;
 
 use crate::attributes::User;
 use crate::body::Response;
+use crate::field_manager::FieldManager;
 use crate::inbound::Inbound;
 use crate::negotiation::Offer;
 use crate::response;
@@ -20,6 +21,7 @@ pub(super) async fn self_subject(
 ) -> Result<Response, Status> {
     let form = inbound.form(Offer::Documents)?;
     let mut review = inbound.read_object(&kind).await?.object;
+    FieldManager::of_kind(&inbound, &kind).update(None, &mut review);
     let now = crate::registry::timestamp(inbound.state.clock.now());
     review["metadata"]["creationTimestamp"] = now.into();
     review["status"] = json!({ "userInfo": user_info(&inbound.user) });
@@ -34,6 +36,7 @@ pub(super) async fn self_subject(
 pub(super) async fn token(mut inbound: Inbound, kind: Arc<Kind>) -> Result<Response, Status> {
     let form = inbound.form(Offer::Documents)?;
     let mut review = inbound.read_object(&kind).await?.object;
+    FieldManager::of_kind(&inbound, &kind).update(None, &mut review);
     let token = review["spec"]["token"].as_str().unwrap_or("").to_owned();
     if token.is_empty() {
         return Err(Status::bad_request(

@@ -3,18 +3,22 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use styr_meta::{FieldError, Status, labels};
-use styr_schema::Strictness;
+use styr_schema::{Shape, Strictness, managed};
 
 use crate::body::Response;
-use crate::handlers::{Scope, patch};
+use crate::field_manager::{self, FieldManager};
+use crate::handlers::{Scope, apply, patch};
 use crate::inbound::Inbound;
 use crate::negotiation::{Form, Offer, View};
 use crate::registry::read::At;
-use crate::registry::{Aspect, Preconditions, Target};
+use crate::registry::{Aspect, Preconditions, Target, api_version};
 use crate::table::{self, Headings, IncludeObject};
 use crate::{response, shapes, status};
 
 const GVK: (&str, &str, &str) = ("autoscaling", "v1", "Scale");
+
+/// Where all objects have it that can be scaled.
+const REPLICAS: &[&str] = &["spec", "replicas"];
 
 const HEADINGS: &Headings = &[
     ("Name", "string", ""),
@@ -27,6 +31,7 @@ pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
     let form = inbound.form(Offer::Objects)?;
     let shape = shapes::builtin("io.k8s.api.autoscaling.v1.Scale");
     let name = inbound.info.name.clone();
+    let api_version = api_version(&scope.kind);
     if inbound.info.verb == "get" {
         let entry = scope
             .registry
@@ -34,23 +39,10 @@ pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
             .await?;
         return Ok(answered(&inbound, scale_of(&entry.value()), form));
     }
-    let asked = match inbound.info.verb.as_str() {
-        "patch" => {
-            let format = patch::format(&inbound)?;
-            Asked::Patch(inbound.read_body().await?, format)
-        }
-        _ => {
-            let scale = inbound.read_as(&shape, GVK).await?.object;
-            let given = scale["metadata"]["name"].as_str().unwrap_or("");
-            if given != name {
-                return Err(status::name_mismatch(given, &name));
-            }
-            Asked::Whole(scale)
-        }
-    };
+    let asked = asked(&mut inbound, &shape).await?;
     let uid = match &asked {
         Asked::Whole(scale) => scale["metadata"]["uid"].as_str().map(str::to_owned),
-        Asked::Patch(..) => None,
+        Asked::Patch(..) | Asked::Apply(_) => None,
     };
     let target = Target {
         name: &name,
@@ -60,27 +52,53 @@ pub(super) async fn answer(mut inbound: Inbound, scope: Scope) -> Result<Respons
             resource_version: None,
         },
     };
+    let manager = FieldManager::of_shape(&inbound, &shape, ("autoscaling/v1".to_owned(), "Scale"));
     let mut call = inbound.call(Vec::new())?;
     let updated = scope
         .registry
         .update(&mut call, &target, |old| {
-            let old = old.ok_or_else(|| status::not_found(&scope.kind, &name))?;
+            let before = with_managers(scale_of(old), old, &api_version);
             let scale = match &asked {
-                Asked::Whole(scale) => scale.clone(),
+                Asked::Whole(scale) => updated(&manager, &before, scale.clone()),
                 Asked::Patch(body, format) => {
-                    let patched = patch::apply(&shape, &scale_of(old), (body, *format))?;
+                    let patched = patch::apply(&shape, &before, (body, *format))?;
                     let checked = shape.check(patched, Strictness::Ignore);
-                    checked
-                        .map_err(|error| status::bad_request(&error.to_string()))?
-                        .value
+                    let checked = checked.map_err(|it| status::bad_request(&it.to_string()))?;
+                    updated(&manager, &before, checked.value)
+                }
+                Asked::Apply(configuration) => {
+                    let force = field_manager::force(&inbound);
+                    manager.apply(Some(&before), configuration, force)?
                 }
             };
-            scaled(old, &scale)
+            scaled(old, &scale, &api_version)
         })
         .await?;
     let warnings = std::mem::take(&mut call.warnings);
     let answer = answered(&inbound, scale_of(&updated.entry.value()), form);
     Ok(response::with_warnings(answer, &warnings))
+}
+
+/// What a writer of a scale wants.
+async fn asked(inbound: &mut Inbound, shape: &Shape) -> Result<Asked, Status> {
+    if inbound.info.verb != "patch" {
+        field_manager::check_options(inbound, false)?;
+        let scale = inbound.read_as(shape, GVK).await?.object;
+        let given = scale["metadata"]["name"].as_str().unwrap_or("");
+        if given != inbound.info.name {
+            return Err(status::name_mismatch(given, &inbound.info.name));
+        }
+        return Ok(Asked::Whole(scale));
+    }
+    let is_apply = patch::is_apply(inbound);
+    field_manager::check_options(inbound, is_apply)?;
+    if is_apply {
+        let strictness = inbound.strictness()?;
+        let body = inbound.read_body().await?;
+        return Ok(Asked::Apply(apply::read(&body, strictness)?.0));
+    }
+    let format = patch::format(inbound)?;
+    Ok(Asked::Patch(inbound.read_body().await?, format))
 }
 
 /// A Scale as its reader wants to see it.
@@ -110,6 +128,27 @@ fn answered(inbound: &Inbound, scale: Value, form: Form) -> Response {
 enum Asked {
     Whole(Value),
     Patch(bytes::Bytes, patch::Format),
+    Apply(Value),
+}
+
+fn entries(object: &Value) -> &[Value] {
+    let entries = object["metadata"]["managedFields"].as_array();
+    entries.map_or(&[], Vec::as_slice)
+}
+
+/// A scale with the managers of its object that matter to it. Entries that cannot be read are
+/// nobody's.
+fn with_managers(mut scale: Value, object: &Value, api_version: &str) -> Value {
+    let paths = [(api_version, Some(REPLICAS))];
+    if let Ok(Some(own)) = managed::to_scale(entries(object), &paths) {
+        scale["metadata"]["managedFields"] = own;
+    }
+    scale
+}
+
+fn updated(manager: &FieldManager<'_>, before: &Value, mut scale: Value) -> Value {
+    manager.update(Some(before), &mut scale);
+    scale
 }
 
 fn scale_of(object: &Value) -> Value {
@@ -153,7 +192,7 @@ fn selector_text(selector: &Value) -> String {
     parsed.map(|it| it.to_string()).unwrap_or_default()
 }
 
-fn scaled(old: &Value, scale: &Value) -> Result<Value, Status> {
+fn scaled(old: &Value, scale: &Value, api_version: &str) -> Result<Value, Status> {
     let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
     if replicas < 0 {
         let detail = "must be greater than or equal to 0";
@@ -172,6 +211,14 @@ fn scaled(old: &Value, scale: &Value) -> Result<Value, Status> {
         .filter(|it| !it.is_empty());
     if let Some(version) = version {
         new["metadata"]["resourceVersion"] = version.into();
+    }
+    let paths = [(api_version, Some(REPLICAS))];
+    let own = managed::from_scale(entries(old), entries(scale), (api_version, &paths));
+    if let (Ok(own), Some(metadata)) = (own, new["metadata"].as_object_mut()) {
+        match own {
+            Some(own) => metadata.insert("managedFields".to_owned(), own),
+            None => metadata.remove("managedFields"),
+        };
     }
     Ok(new)
 }
