@@ -168,8 +168,11 @@ pub(crate) fn check_options(inbound: &Inbound, is_apply: bool) -> Result<(), Sta
     if name.len() > NAME_MAX {
         problems.push(FieldError::too_long("fieldManager", NAME_MAX));
     }
-    for (at, _) in name.char_indices().filter(|(_, it)| it.is_control()) {
-        let why = format!("should only contain printable characters (at position {at})");
+    for (at, letter) in name.char_indices().filter(|(_, it)| it.is_control()) {
+        let why = format!(
+            "invalid character U+{:04X} (at position {at})",
+            u32::from(letter)
+        );
         problems.push(FieldError::invalid("fieldManager", name, why));
     }
     if problems.is_empty() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use styr_meta::Status;
+use styr_schema::managed;
 use styr_store::StoreError;
 
 use super::call::{Aspect, Call, Preconditions, Subject, Undo};
@@ -107,6 +108,7 @@ impl Registry {
         if metadata::is_to_be_removed(&new, &old) && !is_held {
             return self.remove_updated(call, target.name, existing, new).await;
         }
+        managed::keep_times(&old, &mut new);
         let step = self.store_changed(call, existing, new).await?;
         if matches!(step, Step::Done(_)) && !call.dry_run {
             undo.commit();
