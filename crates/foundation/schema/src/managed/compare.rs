@@ -154,6 +154,10 @@ impl<'a> Walker<'a> {
         let null = |key: &str, whole: bool| (whole && map.is_null_when_unset(key)).then_some(&NULL);
         for (key, value) in new.into_iter().flatten() {
             let before = old.and_then(|it| it.get(key));
+            // Most of most objects stays as it is.
+            if before == Some(value) {
+                continue;
+            }
             let before = before.or_else(|| null(key, whole_old));
             self.member(map, key, (before, Some(value)))?;
         }
