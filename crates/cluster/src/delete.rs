@@ -25,7 +25,7 @@ pub fn delete(name: &str, state: &State) -> Result<bool> {
     }
     let mut failures = Vec::new();
     let entries = journal::read_backwards(&locked.folder).context("could not read the journal")?;
-    // Links go with the nodes' network namespaces; what is left of them is the bridge.
+    // The nodes first: what runs in them would miss what the rest takes away.
     let (nodes, rest): (Vec<_>, Vec<_>) = entries
         .into_iter()
         .partition(|entry| matches!(entry, Entry::Node { .. }));

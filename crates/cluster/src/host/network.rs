@@ -29,6 +29,18 @@ fn prefix(folder: &Path) -> String {
     format!("st{}", digits(folder))
 }
 
+/// The name of a cluster's bridge; the links to the nodes are numbered from 1.
+fn bridge_name(folder: &Path) -> String {
+    format!("{}-0", prefix(folder))
+}
+
+/// Whether a link is a bridge, or one to a node behind it.
+pub(crate) fn is_of_bridge(link: &str, bridge: &str) -> bool {
+    let stem = bridge.strip_suffix('0');
+    let number = stem.and_then(|stem| link.strip_prefix(stem));
+    number.is_some_and(|number| number.parse::<usize>().is_ok())
+}
+
 /// Six digits that follow from a cluster's folder, so that clusters of one name in two places do not
 /// meet.
 fn digits(folder: &Path) -> String {
@@ -48,7 +60,7 @@ pub(crate) fn make(folder: &Path, journal: &mut Journal) -> Result<Cidr> {
     let machine = Machine::this().hold()?;
     let mut netlink = Netlink::open().context("could not speak to the kernel")?;
     let subnet = free_subnet(&mut netlink)?;
-    let bridge = format!("{}-0", prefix(folder));
+    let bridge = bridge_name(folder);
     journal.write(&Entry::Link {
         name: bridge.clone(),
     })?;
@@ -163,7 +175,7 @@ pub(crate) fn attach(
         peer_netns: Some(std::os::fd::AsFd::as_fd(&file)),
         mtu: None,
     })?;
-    let bridge = index(&mut netlink, &format!("{}-0", prefix(folder)))?;
+    let bridge = index(&mut netlink, &bridge_name(folder))?;
     let link = index(&mut netlink, &name)?;
     let change = LinkChange {
         up: true,

@@ -12,6 +12,7 @@ use styr_kernel::netlink::Netlink;
 use styr_kernel::nftables::{Batch, Nftables, Table};
 
 use super::machine::Machine;
+use super::network;
 use crate::journal::Entry;
 use crate::kubeconfig;
 
@@ -29,10 +30,18 @@ pub(crate) fn undo(entry: &Entry, folder: &Path) -> Result<()> {
     }
 }
 
+/// Deletes a bridge, and before it the links to the nodes. They would go with the nodes' namespaces,
+/// but the kernel keeps a namespace for as long as a connection in it waits for its end.
 fn link(name: &str) -> Result<()> {
     let mut netlink = Netlink::open().context("could not speak to the kernel")?;
-    if let Some(link) = netlink.link(name)? {
-        netlink.delete_link(link.index)?;
+    let mut links = netlink.links()?;
+    links.retain(|link| network::is_of_bridge(&link.name, name));
+    links.sort_by_key(|link| link.name == name);
+    for link in links {
+        match netlink.delete_link(link.index) {
+            Err(error) if error.is_missing() => {}
+            outcome => outcome?,
+        }
     }
     Ok(())
 }

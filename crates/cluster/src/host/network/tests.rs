@@ -138,3 +138,26 @@ fn only_what_leaves_the_bridge_carries_the_hosts_address() {
     assert_eq!(ask(&one, serve(&two, POD)), "192.0.2.2");
     assert_eq!(ask(&one, serve(&outside, OUTSIDE)), "198.51.100.1");
 }
+
+#[test]
+fn links_go_with_their_bridge_although_the_namespaces_behind_them_stay() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let host = NetNs::create().unwrap();
+    let make = || {
+        let mut netlink = Netlink::open().unwrap();
+        netlink.create_bridge("st0a1b2c-0").unwrap();
+    };
+    host.run(make).unwrap();
+    let names = ["st0a1b2c-1", "st0a1b2c-12", "st0a1b2c-x", "st0a1b2d-1"];
+    let _kept = names.map(|name| link(&host, name));
+    let name = "st0a1b2c-0".to_owned();
+    let undo = || super::super::undo(&Entry::Link { name }, std::path::Path::new("/"));
+    host.run(undo).unwrap().unwrap();
+    let left = || Netlink::open().unwrap().links().unwrap();
+    let left = host.run(left).unwrap();
+    let left: Vec<_> = left.into_iter().map(|link| link.name).collect();
+    assert_eq!(left, ["lo", "st0a1b2c-x", "st0a1b2d-1"]);
+}
