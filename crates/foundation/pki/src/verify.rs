@@ -1,6 +1,8 @@
 //! Whether a client's certificate is to be trusted, and whose it is.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,10 +14,23 @@ use x509_parser::prelude::FromDer as _;
 
 use crate::{PkiError, tls};
 
-/// The authorities that clients may have their certificates from.
+/// Chains that are remembered; a cluster has some hundreds of clients.
+const KNOWN_MAX: usize = 1_024;
+
+/// The authorities that clients may have their certificates from. Clones share what they know.
 #[derive(Debug, Clone)]
 pub struct ClientAuthorities {
     verifier: Arc<dyn ClientCertVerifier>,
+    /// Chains that were found good, by digest: a connection shows the same with each request, and
+    /// signatures take longer than most requests.
+    known: Arc<Mutex<HashMap<[u8; 32], Known>>>,
+}
+
+/// A chain that was found good, as long as all of it is valid.
+#[derive(Debug)]
+struct Known {
+    identity: ClientIdentity,
+    seconds: RangeInclusive<i64>,
 }
 
 /// Whose certificate it is.
@@ -39,11 +54,35 @@ impl ClientAuthorities {
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
             .build()
             .map_err(|error| PkiError::malformed("client authority", error))?;
-        Ok(Self { verifier })
+        let known = Arc::default();
+        Ok(Self { verifier, known })
     }
 
     /// Checks a chain (DER, leaf first): issuer, dates and that it is for clients.
     pub fn verify(&self, chain: &[Vec<u8>], now: Timestamp) -> Result<ClientIdentity, PkiError> {
+        let digest = digest_of(chain);
+        if let Some(known) = self.known().get(&digest)
+            && known.seconds.contains(&now.as_second())
+        {
+            return Ok(known.identity.clone());
+        }
+        let identity = self.verify_anew(chain, now)?;
+        if let Ok(seconds) = valid_seconds(chain) {
+            let mut known = self.known();
+            if known.len() >= KNOWN_MAX {
+                known.clear();
+            }
+            let identity = identity.clone();
+            known.insert(digest, Known { identity, seconds });
+        }
+        Ok(identity)
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<[u8; 32], Known>> {
+        self.known.lock().expect("no holder of this lock panics")
+    }
+
+    fn verify_anew(&self, chain: &[Vec<u8>], now: Timestamp) -> Result<ClientIdentity, PkiError> {
         let certificates: Vec<CertificateDer<'_>> = chain
             .iter()
             .map(|der| CertificateDer::from(der.as_slice()))
@@ -100,6 +139,29 @@ pub fn validity(pem: &str) -> Result<(Timestamp, Timestamp), PkiError> {
     ))
 }
 
+/// When every certificate of a chain is valid.
+fn valid_seconds(chain: &[Vec<u8>]) -> Result<RangeInclusive<i64>, PkiError> {
+    let (mut begin, mut end) = (i64::MIN, i64::MAX);
+    for der in chain {
+        let (_, certificate) = x509_parser::certificate::X509Certificate::from_der(der)
+            .map_err(|error| PkiError::malformed("certificate", error))?;
+        let validity = certificate.validity();
+        begin = begin.max(validity.not_before.timestamp());
+        end = end.min(validity.not_after.timestamp());
+    }
+    Ok(begin..=end)
+}
+
+fn digest_of(chain: &[Vec<u8>]) -> [u8; 32] {
+    let mut context = ::ring::digest::Context::new(&::ring::digest::SHA256);
+    for der in chain {
+        context.update(&der.len().to_ne_bytes());
+        context.update(der);
+    }
+    let digest = context.finish();
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
 fn ring_digest(bytes: &[u8]) -> ::ring::digest::Digest {
     ::ring::digest::digest(&::ring::digest::SHA256, bytes)
 }
@@ -107,3 +169,6 @@ fn ring_digest(bytes: &[u8]) -> ::ring::digest::Digest {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;
